@@ -1,0 +1,70 @@
+"""Where the image is kept: one file today, etcd for several brokers."""
+
+import errno
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from flux.cluster.codec import decode, encode
+from flux.cluster.image import Image
+from flux.errors import DiskFull, StaleVersion, StorageError
+from flux.interfaces import ICheckpoint, IMetadataStore
+
+
+@implementer(IMetadataStore)
+class FileMetadataStore:
+    """The image in an :class:`~flux.interfaces.ICheckpoint`. Its version is its index; one commit at a time."""
+
+    def __init__(self, checkpoint: ICheckpoint) -> None:
+        self._checkpoint = checkpoint
+        self._version = 0
+        self._committing = False
+
+    def load(self) -> Image:
+        """The image in force, an empty one if there never was any. :raises StorageError: it is damaged; names the field."""
+        image = decode(self._checkpoint.load())
+        self._version = image.index
+        return image
+
+    def commit(self, image: Image, expected_version: int) -> "Deferred[Image]":
+        """Store *image* as the successor of *expected_version*; fire with it.
+
+        Fails with StaleVersion if somebody was faster, with StorageError if the disk refused: then the old image is in force.
+        """
+        try:
+            self._check(image, expected_version)
+        except StaleVersion:
+            return fail()
+        self._committing = True
+        saving = self._checkpoint.save(encode(image))
+        return saving.addBoth(self._saved, image)
+
+    def commit_now(self, image: Image, expected_version: int) -> Image:
+        """The same before returning, for the start."""
+        self._check(image, expected_version)
+        try:
+            self._checkpoint.save_now(encode(image))
+        except OSError as error:
+            raise _refusal(error) from error
+        self._version = image.index
+        return image
+
+    def _check(self, image: Image, expected_version: int) -> None:
+        if self._committing or expected_version != self._version or image.index <= expected_version:
+            raise StaleVersion(f"metadata {image.index} does not follow {expected_version}; in force is {self._version}")
+
+    def _saved(self, result: Any, image: Image) -> Image:
+        self._committing = False
+        if isinstance(result, Failure):
+            if result.check(OSError):
+                raise _refusal(result.value) from result.value
+            result.raiseException()
+        self._version = image.index
+        return image
+
+
+def _refusal(error: BaseException) -> StorageError:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return (DiskFull if full else StorageError)(f"the metadata could not be stored, nothing was changed: {error}")

@@ -1,0 +1,94 @@
+"""CONSUME and OFFSETS: records and where they are."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zope.interface import implementer
+
+from flux.batch import Columns, CorruptBatch, columns
+from flux.errors import OffsetOutOfRange, StorageError, UnknownTopic
+from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession
+from flux.model import Fetched, TopicPartition
+from flux.wire.fetch import Consume, Consumed, OffsetFound, Offsets
+
+MAX_FETCH_BYTES = 4 << 20  # a larger max_bytes means this: an answer is built in memory, percent-encoding may triple it
+MAX_WAIT_S = 300.0  # a longer wait_ms means this: a consumer that vanished is forgotten some time
+_GAPS_CROSSED = 64  # reads in one request that may find offsets but no records before it answers without any
+
+
+@implementer(ICommandFamily)
+class FetchFamily:
+    """Reads records."""
+
+    name = "fetch"
+
+    def bind(self, broker: IBroker) -> Mapping[type[Any], Callable[..., Any]]:
+        """The two commands."""
+        fetching = Fetching(broker)
+        return {Consume: fetching.consume, Offsets: fetching.offsets}
+
+
+class Fetching:
+    """Reads up to the high watermark, never past it."""
+
+    def __init__(self, broker: IBroker) -> None:
+        self._broker = broker
+
+    async def consume(self, request: Consume, session: ISession) -> Consumed:
+        """Records from an offset on; parked for a while if there are none yet and the request says so.
+
+        :raises OffsetOutOfRange: the offset is outside the log, and the request does not say where to go instead.
+        """
+        partition = await self._partition(request.topic, request.partition)
+        max_bytes = min(request.max_bytes, MAX_FETCH_BYTES)
+        offset = request.offset
+        wait_s = min(request.wait_s, MAX_WAIT_S)
+        try:
+            fetched = await partition.fetch(offset, max_bytes, wait_s, request.min_bytes)
+        except OffsetOutOfRange:
+            if request.reset is None:
+                raise
+            offset = partition.log_start if request.reset == "earliest" else partition.high_watermark
+            fetched = await partition.fetch(offset, max_bytes, wait_s, request.min_bytes)
+        page = _page(partition, fetched, offset, request.max_records, max_bytes)
+        for _ in range(_GAPS_CROSSED):
+            if page.offsets or page.next_offset >= fetched.high_watermark:
+                break
+            fetched = await partition.fetch(page.next_offset, max_bytes, 0, 1)
+            page = _page(partition, fetched, page.next_offset, request.max_records, max_bytes)
+        return Consumed(
+            page.offsets, page.values, fetched.high_watermark - 1, page.next_offset, fetched.log_start, request.enc
+        )
+
+    async def offsets(self, request: Offsets, session: ISession) -> OffsetFound:
+        """The log's start, its visible end, or the first visible record that is not older than a time."""
+        partition = await self._partition(request.topic, request.partition)
+        if request.at == "earliest":
+            return OffsetFound(partition.log_start, -1)
+        if request.at == "latest":
+            return OffsetFound(partition.high_watermark, -1)
+        found = await partition.offset_for(int(request.at))
+        return OffsetFound(-1, -1) if found is None else OffsetFound(*found)
+
+    async def _partition(self, topic: str, partition: int) -> IPartition:
+        """:raises UnknownTopic: and it is not created on first use. :raises BadRequest: the topic has no such partition."""
+        tp = TopicPartition(topic, partition)
+        try:
+            return self._broker.partitions.get(tp)
+        except UnknownTopic:
+            await self._broker.controller.create_on_first_use(topic)
+            return self._broker.partitions.get(tp)
+
+
+def _page(partition: IPartition, fetched: Fetched, offset: int, max_records: int, max_bytes: int) -> Columns:
+    """The visible records of *fetched*, and where to go on: past what was looked at."""
+    if not fetched.data:
+        # Nothing begins between the offset and the watermark: the rest is a gap, or the offset is at the end.
+        return Columns([], [], max(offset, fetched.high_watermark) if offset < fetched.high_watermark else offset)
+    try:
+        return columns(fetched.data, offset, fetched.high_watermark, max_records, max_bytes)
+    except CorruptBatch as error:
+        raise StorageError(
+            f"{partition.tp}: damaged between offset {offset} and {fetched.high_watermark} ({error});"
+            " read on behind it, or restart the broker, which then skips what is damaged"
+        ) from error

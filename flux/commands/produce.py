@@ -1,0 +1,208 @@
+"""PRODUCE: a run of records, grouped by partition, appended as one batch each."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from flux.batch import encode
+from flux.errors import FluxError, InternalError, ReplicationTimeout, UnknownTopic
+from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession
+from flux.model import Acks, Appended, TopicPartition
+from flux.partitioner import KeyRoutes
+from flux.wire.produce import ProducedRun, ProduceRun
+
+
+@implementer(ICommandFamily)
+class ProduceFamily:
+    """Appends records."""
+
+    name = "produce"
+
+    def bind(self, broker: IBroker) -> Mapping[type[Any], Callable[..., Any]]:
+        """The one command, answered in runs."""
+        return {ProduceRun: Producing(broker).produce}
+
+
+class Producing:
+    """Appends runs in the order in which they come.
+
+    No wait precedes an append to a topic that exists, so records keep their order of arrival. A topic that does not is created, and
+    whatever comes for it meanwhile waits in line: what came first is appended first.
+    """
+
+    _log = Logger()
+
+    def __init__(self, broker: IBroker) -> None:
+        self._broker = broker
+        self._creating: dict[str, deque[Deferred[None]]] = {}  # topic → who waits for it to be created, in order
+
+    def produce(self, run: ProduceRun, session: ISession) -> "ProducedRun | Deferred[ProducedRun]":
+        """Append *run* now; answer when the acks that each of its records asked for are satisfied."""
+        outcome = _Outcome(run)
+        waits: list[Deferred[Any]] = []
+        for acks, topic, positions in _parts(run):
+            waits += self._produce_to(outcome, topic, acks, positions)
+        if not waits:
+            return outcome.produced()
+        everything: Deferred[Any] = waits[0] if len(waits) == 1 else DeferredList(waits)
+        return everything.addCallback(lambda _: outcome.produced())
+
+    def _produce_to(self, outcome: "_Outcome", topic: str, acks: Acks, positions: Sequence[int]) -> list[Deferred[Any]]:
+        """Append to one topic, now if it exists; what is to be waited for."""
+        if topic not in self._creating:
+            try:
+                return self._append(outcome, topic, self._broker.partitions.routes(topic), acks, positions)
+            except UnknownTopic:
+                pass
+        appended = self._when_created(topic)
+        appended.addCallback(lambda _: self._append_created(outcome, topic, acks, positions))
+        return [appended.addErrback(self._refused, outcome, positions)]
+
+    def _append_created(self, outcome: "_Outcome", topic: str, acks: Acks, positions: Sequence[int]) -> "Deferred[Any]":
+        routes = self._broker.partitions.routes(topic)
+        return DeferredList(self._append(outcome, topic, routes, acks, positions))
+
+    def _append(
+        self, outcome: "_Outcome", topic: str, routes: KeyRoutes, acks: Acks, positions: Sequence[int]
+    ) -> list[Deferred[Any]]:
+        """One batch a partition, in one go."""
+        waits: list[Deferred[Any]] = []
+        now_ms = int(self._broker.now() * 1000)
+        for number, chosen in _by_partition(outcome.run.keys, routes, positions).items():
+            try:
+                partition = self._broker.partitions.get(TopicPartition(topic, number))
+                appended = partition.append(outcome.batch(chosen, now_ms), acks)
+                outcome.appended(partition, appended, chosen)
+                waiting = partition.when_acknowledged(appended, acks)
+            except Exception as error:
+                self._refused(Failure(error), outcome, chosen)
+                continue
+            if waiting is not None:
+                waits.append(waiting.addErrback(self._unconfirmed, outcome, partition.tp, appended, chosen))
+        return waits
+
+    # --- topics not yet there ---
+
+    def _when_created(self, topic: str) -> "Deferred[None]":
+        """Fire when *topic* exists and everybody who asked before has had his turn."""
+        turn: Deferred[None] = Deferred()
+        if topic in self._creating:
+            self._creating[topic].append(turn)
+        else:
+            self._creating[topic] = deque([turn])
+            creation = maybeDeferred(self._broker.controller.create_on_first_use, topic)
+            creation.addBoth(self._created, topic).addErrback(
+                lambda failure: self._log.failure("records for {topic} got no turn", failure, topic=topic)
+            )
+        return turn
+
+    def _created(self, result: object, topic: str) -> None:
+        # The topic stays in the table until the line is empty: a turn may set off another run, which has to queue too.
+        line = self._creating[topic]
+        while line:
+            turn = line.popleft()
+            if isinstance(result, Failure):
+                turn.errback(result)
+            else:
+                turn.callback(None)
+        del self._creating[topic]
+
+    # --- what went wrong ---
+
+    def _refused(self, failure: Failure, outcome: "_Outcome", positions: Sequence[int]) -> None:
+        """These records were not appended."""
+        error = self._known(failure)
+        for position in positions:
+            outcome.errors[position] = error
+
+    def _unconfirmed(
+        self, failure: Failure, outcome: "_Outcome", tp: TopicPartition, appended: Appended, positions: Sequence[int]
+    ) -> None:
+        """These records were appended as one batch, and that is not acknowledged; each is told its own offset."""
+        error = self._known(failure)
+        for offset, position in enumerate(positions, appended.base_offset):
+            outcome.errors[position] = (
+                ReplicationTimeout(f"partition {tp}, offset {offset}: appended, and so is its batch ({error})")
+                if isinstance(error, ReplicationTimeout) and len(positions) > 1
+                else error
+            )
+
+    def _known(self, failure: Failure) -> FluxError:
+        if isinstance(failure.value, FluxError):
+            return failure.value
+        if not failure.check(CancelledError):
+            self._log.failure("an append failed unexpectedly", failure)
+        return InternalError("the append failed unexpectedly; the broker's log says why, and whether it took effect is unknown")
+
+
+class _Outcome:
+    """One run's answers, coming together."""
+
+    __slots__ = ("_appended", "errors", "offsets", "partitions", "run")
+
+    def __init__(self, run: ProduceRun) -> None:
+        self.run = run
+        self.partitions = [0] * len(run.keys)
+        self.offsets = [0] * len(run.keys)
+        self.errors: dict[int, FluxError] = dict(run.errors)
+        self._appended: list[tuple[IPartition, Sequence[int]]] = []
+
+    def batch(self, positions: Sequence[int], now_ms: int) -> EncodedBatch:
+        """The records at *positions*, in order."""
+        run = self.run
+        if len(positions) == len(run.keys):
+            return encode(run.keys, run.values, now_ms, run.timestamps)
+        timestamps = run.timestamps and [run.timestamps[position] for position in positions]
+        return encode(
+            [run.keys[position] for position in positions], [run.values[position] for position in positions], now_ms, timestamps
+        )
+
+    def appended(self, partition: IPartition, appended: Appended, positions: Sequence[int]) -> None:
+        """The records at *positions* are at the offsets of *appended*, in order."""
+        number = appended.partition
+        for offset, position in enumerate(positions, appended.base_offset):
+            self.partitions[position] = number
+            self.offsets[position] = offset
+        self._appended.append((partition, positions))
+
+    def produced(self) -> ProducedRun:
+        """The answers, with the watermarks as they stand now."""
+        high_watermarks = [-1] * len(self.offsets)
+        for partition, positions in self._appended:
+            last_visible = partition.high_watermark - 1
+            for position in positions:
+                high_watermarks[position] = last_visible
+        return ProducedRun(self.partitions, self.offsets, high_watermarks, self.errors)
+
+
+def _parts(run: ProduceRun) -> Iterator[tuple[Acks, str, Sequence[int]]]:
+    """*run* cut where acks change, since acks are asked of a whole batch, and then by topic; positions ascend within each part."""
+    count = len(run.keys)
+    if not count:
+        return
+    if run.one_topic and run.one_acks and not run.errors:
+        yield run.acks[0], run.topics[0], range(count)
+        return
+    readable = (position for position in range(count) if position not in run.errors)
+    for acks, positions in groupby(readable, key=run.acks.__getitem__):
+        by_topic: defaultdict[str, list[int]] = defaultdict(list)
+        for position in positions:
+            by_topic[run.topics[position]].append(position)
+        for topic, chosen in by_topic.items():
+            yield acks, topic, chosen
+
+
+def _by_partition(keys: Sequence[bytes | None], routes: KeyRoutes, positions: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    """*positions* by the partition that each one's key routes to."""
+    numbers = [routes.spread() if (key := keys[position]) is None else routes[key] for position in positions]
+    if len(set(numbers)) == 1:
+        return {numbers[0]: positions}
+    chosen: defaultdict[int, list[int]] = defaultdict(list)
+    for number, position in zip(numbers, positions, strict=True):
+        chosen[number].append(position)
+    return chosen

@@ -1,0 +1,193 @@
+"""The records inside a batch, written and read; :mod:`flux.batch` is the envelope.
+
+::
+
+    length | attributes (1) | timestamp delta | offset delta | key length, key | value length, value | header count, headers
+
+Every length and delta is a zigzag varint (:mod:`flux.varint`); a length of -1 is null. :func:`join` and :func:`values` are the
+two hot paths of the broker: they know the common record by its shape and leave any other to the general reader and writer.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from flux import varint
+from flux.model import Header
+
+Read = tuple[int, int, bytes | None, bytes | None, tuple[Header, ...]]
+"""Timestamp delta, offset delta, key, value, headers."""
+
+MIN_RECORD_SIZE = 7
+
+# What precedes a key, a value or a record is looked up, not computed. 8192 is where a varint grows to three bytes; the tables
+# cost 10 ms once and 2 MB.
+_VARINT = [varint.write(number) for number in range(8192)]
+_SIZED = [number + len(written) for number, written in enumerate(_VARINT)]  # a field with its length before it
+_START = [b"\0\0" + offset_delta for offset_delta in _VARINT]  # attributes, timestamp delta 0, offset delta
+# A record's header count, 0, and the length of the record after it, by the size of that one's key and value fields; its fixed
+# fields (attributes, timestamp delta, offset delta, header count) take 4 bytes, or 5 from offset delta 64 on.
+_NEXT_4 = [b"\0" + length for length in _VARINT[4:]]
+_NEXT_5 = _NEXT_4[1:]
+_NEXT = [_NEXT_4] * 64 + [_NEXT_5] * (8192 - 64)
+
+
+def join(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> bytes | None:
+    """Records without headers, all stamped with the batch's base timestamp; None if one of them is too large or holds a null."""
+    if len(keys) > len(_START):
+        return None
+    # 0.21 µs a record for 256 records of 100 bytes, 6 ns of it the CRC, on a machine where a plain loop over varint.write
+    # takes 2.4 (timeit, best of 60). One pass, six pieces a record, one join.
+    parts: list[bytes] = []
+    extend = parts.extend
+    sized, written = _SIZED, _VARINT
+    some_keys, some_values = cast("Sequence[bytes]", keys), cast("Sequence[bytes]", values)  # len() of a null tells
+    try:
+        for key, key_size, value, value_size, start, following in zip(
+            some_keys, map(len, some_keys), some_values, map(len, some_values), _START, _NEXT, strict=False
+        ):
+            length = following[sized[key_size] + sized[value_size]]
+            extend((length, start, written[key_size], key, written[value_size], value))
+    except (TypeError, IndexError):
+        return None
+    parts[0] = parts[0][1:]  # no record before it
+    parts.append(b"\0")
+    return b"".join(parts)
+
+
+def write(
+    offset_delta: int, timestamp_delta: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()
+) -> bytes:
+    """One record of any kind."""
+    fields = [b"\0", varint.write(timestamp_delta), varint.write(offset_delta), *_nullable(key), *_nullable(value)]
+    fields.append(varint.write(len(headers)))
+    for header in headers:
+        fields += _nullable(header.key.encode("utf-8", "surrogateescape"))
+        fields += _nullable(header.value)
+    record = b"".join(fields)
+    return varint.write(len(record)) + record
+
+
+def _nullable(field: bytes | None) -> tuple[bytes, bytes]:
+    return (b"\1", b"") if field is None else (varint.write(len(field)), field)
+
+
+def read(payload: bytes, count: int) -> Iterator[Read]:
+    """All *count* records of *payload*.
+
+    :raises ValueError: *payload* is not *count* whole records and nothing else. :raises IndexError: it ends too soon.
+    """
+    if count * MIN_RECORD_SIZE > len(payload):
+        raise ValueError(f"{count} records do not fit into {len(payload)} bytes")
+    at = 0
+    for _ in range(count):
+        record, at = _read_one(payload, at)
+        yield record
+    if at != len(payload):
+        raise ValueError(f"{len(payload) - at} bytes after the last record")
+
+
+def _read_one(payload: bytes, at: int) -> tuple[Read, int]:
+    length, at = varint.read(payload, at)
+    end = at + length
+    timestamp_delta, at = varint.read(payload, at + 1, 64)
+    offset_delta, at = varint.read(payload, at)
+    key, at = _field(payload, at)
+    value, at = _field(payload, at)
+    count, at = varint.read(payload, at)
+    headers: tuple[Header, ...] = ()
+    if count:
+        found = []
+        for _ in range(count):  # bounded by the payload's end, whatever count says
+            name, at = _field(payload, at)
+            if name is None:
+                raise ValueError("a record header has no key")
+            content, at = _field(payload, at)
+            # Header keys are UTF-8 by convention only: bytes that are not must survive.
+            found.append(Header(name.decode("utf-8", "surrogateescape"), content))
+        headers = tuple(found)
+    if at != end or count < 0:
+        raise ValueError(f"a record of {length} bytes does not end where it should, or has {count} headers")
+    return (timestamp_delta, offset_delta, key, value, headers), at
+
+
+def _field(payload: bytes, at: int) -> tuple[bytes | None, int]:
+    size, at = varint.read(payload, at)
+    if size < 0:
+        if size < -1:
+            raise ValueError(f"a field of {size} bytes")
+        return None, at
+    stop = at + size
+    if stop > len(payload):
+        raise ValueError(f"a field of {size} bytes goes on past the end")
+    return payload[at:stop], stop
+
+
+# --- the fast reader ---------------------------------------------------------------------------------------------------
+
+_FAR = 1 << 40  # past the end of any payload: indexing there raises the IndexError by which an uncommon record is known
+# By a varint's first byte, its number if that is all (negative: far), and the lower six bits of it if another byte follows.
+_ONE = [_FAR if byte & 1 else byte >> 1 for byte in range(128)] + [_FAR] * 128
+_LOWER = [_FAR] * 128 + [_FAR if byte & 1 else (byte & 127) >> 1 for byte in range(128, 256)]
+_UPPER = [byte << 6 for byte in range(128)] + [_FAR] * 128  # by its second byte
+_KEY_FIELD = [1 + number for number in _ONE]  # what a key takes, length included
+_KEY_FIELD[1] = 1  # null
+
+_AT_ONCE = 256  # records read before the caller looks whether it has enough
+
+
+def values(payload: bytes, at: int, offset_delta: int, count: int) -> tuple[list[bytes | None], int]:
+    """The values of some of the *count* records from position *at* on, at least one, and the position after them.
+
+    The first has *offset_delta*, and the others follow without a gap: :func:`flux.batch.from_wire` lets no other batch in.
+
+    :raises ValueError: a record is not what it should be. :raises IndexError: *payload* ends within one.
+    """
+    size = len(varint.write(offset_delta))
+    count = min(count, (1 << 7 * size - 1) - offset_delta, _AT_ONCE)  # offset deltas of one size
+    to_key = 3 + size  # length, attributes, timestamp delta, offset delta
+    found: list[bytes | None] = []
+    add = found.append
+    one, lower, upper, key_field = _ONE, _LOWER, _UPPER, _KEY_FIELD
+    for expected in range(offset_delta, offset_delta + count):
+        start = at
+        try:
+            if payload[at] < 128:
+                if payload[at + 2] > 127:  # a timestamp delta of more than one byte
+                    raise IndexError
+                at += to_key
+            else:
+                if payload[at + 1] > 127 or payload[at + 3] > 127:
+                    raise IndexError
+                at += to_key + 1
+            at += key_field[payload[at]]
+            first = payload[at]
+            if first < 128:
+                at += 1
+                stop = at + one[first]
+            else:
+                at += 2
+                stop = at + lower[first] + upper[payload[at - 1]]
+            if payload[stop]:  # headers
+                raise IndexError
+            add(payload[at:stop])
+            at = stop + 1
+        except IndexError:
+            (_, delta, _, value, _), at = _read_one(payload, start)
+            if delta != expected:
+                raise ValueError(f"a record has offset delta {delta} where {expected} should be") from None
+            add(value)
+    return found, at
+
+
+def skip(payload: bytes, count: int) -> int:
+    """The position after the first *count* records. Raises as :func:`values` does."""
+    at = 0
+    for _ in range(count):
+        first = payload[at]
+        if first < 128:
+            at += 1 + _ONE[first]
+        elif payload[at + 1] < 128:
+            at += 2 + _LOWER[first] + _UPPER[payload[at + 1]]
+        else:
+            at = _read_one(payload, at)[1]
+    return at

@@ -1,0 +1,37 @@
+"""Why a partition's watermark stands where it stands. Pure."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flux.model import Role
+from flux.replication.isr import Standing
+
+
+class Explanation(NamedTuple):
+    """Everything that decides the watermark, and the sentence that sums it up."""
+
+    role: Role
+    leader_epoch: int
+    high_watermark: int
+    log_start: int
+    log_end: int
+    promised_end: int
+    min_isr: int
+    isr: tuple[int, ...]
+    replicas: Sequence[Standing]
+    why: str
+
+
+def why(high_watermark: int, log_end: int, isr: Sequence[int], min_isr: int, replicas: Sequence[Standing]) -> str:
+    """The leader's sentence."""
+    hidden = log_end - high_watermark
+    if not hidden:
+        return "every record is committed"
+    if len(isr) < min_isr:
+        return f"{hidden} records are not committed: {len(isr)} replicas are in sync and the watermark moves from {min_isr} on"
+    holding = [standing.replica for standing in replicas if standing.in_sync and standing.end_offset <= high_watermark]
+    if holding == [0]:
+        return f"{hidden} records are not committed: the leader has not synced them yet"
+    if holding:
+        return f"{hidden} records are not committed: replicas {holding} are in sync and have not confirmed them"
+    return f"{hidden} records are not committed: an ISR change is being stored"

@@ -1,0 +1,91 @@
+"""One epoch of leading: who waits for acknowledgements, who is in sync, and what ISR was asked for."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from flux.model import TopicPartition
+from flux.replication.isr import ReplicaProgress
+from flux.watermark import Watermark
+
+ProposeISR = Callable[[TopicPartition, int, tuple[int, ...]], "Deferred[object]"]
+"""Ask for an ISR to be stored: which partition, in which leader epoch, which replicas. Fires when it is stored and in force."""
+
+
+class Leadership:
+    """Whoever waits for an acknowledgement holds the leadership, not the partition: when it ends they all fail, and no
+    continuation outlives it to acknowledge in a dead epoch.
+
+    *Action*: wait on ``promised`` (acks=1) or ``committed`` (acks=all); :meth:`promise`, :meth:`report`, :meth:`judge`.
+    *Transitions*: :meth:`stored` changes the ISR; :meth:`end` is final.
+    """
+
+    _logger = Logger()
+
+    def __init__(
+        self, tp: TopicPartition, epoch: int, progress: ReplicaProgress, visible: Watermark, propose: ProposeISR
+    ) -> None:
+        self.tp = tp
+        self.epoch = epoch
+        self.progress = progress
+        self.promised = Watermark()
+        self.committed = Watermark(visible.value)
+        self.begun = False  # whether the log knows the epoch: its entry is made with the first append
+        self._visible = visible
+        self._propose = propose
+        self._proposing: list[Deferred[None]] | None = None  # who waits for the proposal under way; None: there is none
+
+    def end(self, reason: BaseException) -> None:
+        """Fail everybody who waits, and everybody who will."""
+        self.promised.fail(reason)
+        self.committed.fail(reason)
+
+    def promise(self, end_offset: int) -> None:
+        """The leader's own log is as durable as it promises up to *end_offset*."""
+        self._rise(self.progress.leader_holds(end_offset))
+        self.promised.advance(end_offset)
+
+    def report(self, replica: int, end_offset: int, log_end: int, now: float) -> None:
+        """*replica* holds everything below *end_offset*."""
+        self._rise(self.progress.report(replica, end_offset, log_end, now))
+
+    def stored(self, isr: tuple[int, ...]) -> None:
+        """*isr* is what the metadata says."""
+        self._rise(self.progress.stored(isr))
+
+    def judge(self, log_end: int, now: float) -> "Deferred[None] | None":
+        """Look who is in sync. None if that is what is stored, else a Deferred that fires when storing it was tried."""
+        wanted = self.progress.wanted(log_end, now)
+        if self._proposing is None and self.progress.must_propose(wanted):
+            # One proposal at a time: two on their way could arrive in either order.
+            self._proposing = []
+            self.progress.propose(wanted)
+            proposal = self._propose(self.tp, self.epoch, wanted)
+            proposal.addCallbacks(self._accepted, self._refused, callbackArgs=(wanted,), errbackArgs=(wanted,))
+            proposal.addBoth(self._proposed)
+        if self._proposing is None:
+            return None
+        waiter: Deferred[None] = Deferred()
+        self._proposing.append(waiter)
+        return waiter
+
+    def _rise(self, high_watermark: int) -> None:
+        self._visible.advance(high_watermark)  # before the waiters: what they answer names it
+        self.committed.advance(high_watermark)
+
+    def _accepted(self, _result: object, isr: tuple[int, ...]) -> None:
+        self._logger.info("{tp}: in sync are {isr}, epoch {epoch}", tp=self.tp, isr=list(isr), epoch=self.epoch)
+        self._rise(self.progress.settled())
+
+    def _refused(self, failure: Failure, isr: tuple[int, ...]) -> None:
+        # Not stored, as far as we know: what was proposed goes on counting until a later answer settles it.
+        self._logger.warn(
+            "{tp}: the ISR {isr} was not stored: {reason}", tp=self.tp, isr=list(isr), reason=failure.getErrorMessage()
+        )
+
+    def _proposed(self, _result: object) -> None:
+        waiting, self._proposing = self._proposing or [], None
+        for waiter in waiting:
+            waiter.callback(None)

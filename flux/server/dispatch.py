@@ -1,0 +1,145 @@
+"""Requests → answers, by the table of commands; the only place where an exception becomes an ``ERR`` line."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CoroutineType
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from flux.errors import BadRequest, FluxError, InternalError, ShuttingDown, UnknownCommand
+from flux.interfaces import ISession
+from flux.server.answer import Answer
+from flux.server.families import Binding
+from flux.server.suggestions import Suggestions
+from flux.wire.v1 import Lines, error_line, ok_line
+
+_SHOWN_WORD = 64  # of an unknown command, in the error that names it
+
+
+class Dispatch:
+    """Answers requests by calling their handlers.
+
+    A handler that raises, or does not answer in time, costs its own request or run an error and nothing else. ``requests``
+    counts what was started, by command.
+    """
+
+    _log = Logger()
+
+    def __init__(self, bindings: Mapping[str, Binding], clock: IReactorTime, request_timeout_s: float) -> None:
+        self.requests: Counter[str] = Counter()
+        self.draining = False  # whatever starts from now on is refused
+        self._bindings = bindings
+        self._suggestions = Suggestions(bindings)
+        self._clock = clock
+        self._request_timeout_s = request_timeout_s
+
+    def overlaps(self, command: str) -> bool:
+        """Whether a run of *command* may start while the run before it, of such a command too, is being answered."""
+        binding = self._bindings.get(command)
+        return binding is not None and binding.overlaps
+
+    def answers(self, lines: Lines, session: ISession) -> Iterator[Answer]:
+        """The answers to *lines*, in order. Taking the next one starts the next request; a run handler's run is one answer."""
+        command, correlation_ids, arguments = lines
+        binding = self._bindings.get(command)
+        if binding is None:
+            yield Answer(command, correlation_ids, False, self._unanswerable(lines))
+        elif binding.is_run:
+            self.requests[command] += len(correlation_ids)
+            yield self._start(command, binding, correlation_ids, arguments, _run_lines, session)
+        else:
+            self.requests[command] += len(correlation_ids)
+            for correlation_id, text in zip(correlation_ids, arguments, strict=True):
+                yield self._start(command, binding, (correlation_id,), text, _reply_line, session)
+
+    def expire(self, answer: Answer) -> None:
+        """Answer with an error now what has waited past its deadline, and cancel its handler."""
+        count, first = len(answer.correlation_ids), _shown(answer.correlation_ids[0])
+        self._log.warn("{command} {first} (of {count}) was not answered in time", command=answer.command, first=first, count=count)
+        error = InternalError(
+            f"{answer.command}: not answered within its time and {self._request_timeout_s * 1000:.0f} ms more;"
+            " whether it took effect is unknown, so look before repeating it"
+        )
+        answer.expire(error_lines(answer.correlation_ids, error))
+
+    def _start(
+        self,
+        command: str,
+        binding: Binding,
+        correlation_ids: Sequence[bytes],
+        arguments: Any,
+        render: Callable[[Any, Sequence[bytes]], bytes],
+        session: ISession,
+    ) -> Answer:
+        """Decode and call the handler; an answer at hand costs no Deferred."""
+        try:
+            if self.draining:
+                raise ShuttingDown("this broker is shutting down; nothing was done, send it again to another or later")
+            request = binding.decode(arguments)
+            result = binding.handler(request, session)
+            if isinstance(result, CoroutineType):
+                result = Deferred.fromCoroutine(result)
+            if not isinstance(result, Deferred):
+                return Answer(command, correlation_ids, binding.overlaps, render(result, correlation_ids))
+        except Exception as error:
+            return Answer(command, correlation_ids, binding.overlaps, self._failed(command, correlation_ids, error, session))
+        answer = Answer(command, correlation_ids, binding.overlaps)
+        answer.waiting_for = result
+        result.addCallback(render, correlation_ids)
+        result.addCallbacks(answer.arrive, self._late_failure, errbackArgs=(answer, session))
+        if not answer.is_over:
+            answer.overtakable = getattr(request, "overtakable", False)
+            answer.deadline_s = self._clock.seconds() + self._request_timeout_s + getattr(request, "wait_s", 0.0)
+        return answer
+
+    def _late_failure(self, failure: Failure, answer: Answer, session: ISession) -> None:
+        if not answer.is_over:
+            answer.arrive(self._failed(answer.command, answer.correlation_ids, failure.value, session))
+        elif not failure.check(CancelledError, FluxError):
+            self._log.failure("{command} failed after it was given up", failure, command=answer.command)
+
+    def _failed(self, command: str, correlation_ids: Sequence[bytes], error: BaseException, session: ISession) -> bytes:
+        if not isinstance(error, FluxError):
+            first = _shown(correlation_ids[0])
+            self._log.failure(
+                "{command} {first} (of {count}) from {peer} failed unexpectedly",
+                Failure(error),
+                command=command,
+                first=first,
+                count=len(correlation_ids),
+                peer=session.peer,
+            )
+            error = InternalError(f"{command} failed unexpectedly; the broker's log has the reason under correlation id {first}")
+        return error_lines(correlation_ids, error)
+
+    def _unanswerable(self, lines: Lines) -> bytes:
+        """Lines that are no frames, and commands nobody answers."""
+        if not lines.command:
+            reasons = zip(lines.correlation_ids, lines.arguments, strict=True)
+            return b"".join(error_line(correlation_id, BadRequest.code, _shown(reason)) for correlation_id, reason in reasons)
+        near = self._suggestions.near(lines.command)
+        hint = f"did you mean {' or '.join(near)}?" if near else "HELP lists the commands"
+        return error_lines(lines.correlation_ids, UnknownCommand(f"command: {lines.command[:_SHOWN_WORD]} is not known here; {hint}"))
+
+
+def error_lines(correlation_ids: Sequence[bytes], error: FluxError) -> bytes:
+    """*error* as the answer to each of *correlation_ids*."""
+    text = str(error)
+    return b"".join([error_line(correlation_id, error.code, text) for correlation_id in correlation_ids])
+
+
+def _reply_line(reply: Any, correlation_ids: Sequence[bytes]) -> bytes:
+    return ok_line(correlation_ids[0], reply.encode())
+
+
+def _run_lines(replies: Any, correlation_ids: Sequence[bytes]) -> bytes:
+    lines: bytes = replies.lines(correlation_ids)
+    return lines
+
+
+def _shown(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

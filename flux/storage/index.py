@@ -1,0 +1,128 @@
+"""Sparse indexes of one segment, in Kafka's formats.
+
+``.index`` is pairs of big-endian 32-bit integers, offset relative to the segment's base and position in the ``.log``;
+``.timeindex`` is a 64-bit timestamp in milliseconds and a 32-bit relative offset. Both ascend. They are hints: a wrong one is
+found out (:func:`OffsetIndex.parse` and the batch a lookup lands on) and rebuilt from the log.
+"""
+
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+
+_TIME_ENTRY = struct.Struct(">qi")
+
+
+class BadIndex(ValueError):
+    """These bytes are not an index of this segment."""
+
+
+class OffsetIndex:
+    """Relative offset → position of the batch that begins there."""
+
+    __slots__ = ("_offsets", "_positions")
+
+    def __init__(self) -> None:
+        self._offsets = array("I")
+        self._positions = array("I")
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def add(self, relative_offset: int, position: int) -> None:
+        """Remember a batch; they come in ascending order."""
+        self._offsets.append(relative_offset)
+        self._positions.append(position)
+
+    def floor(self, relative_offset: int) -> tuple[int, int]:
+        """Offset and position of the last remembered batch at or below *relative_offset*; (0, 0), the first batch, if there is none."""
+        at = bisect_right(self._offsets, relative_offset)
+        return (self._offsets[at - 1], self._positions[at - 1]) if at else (0, 0)
+
+    def last(self) -> tuple[int, int] | None:
+        """The last entry: relative offset and position."""
+        return (self._offsets[-1], self._positions[-1]) if self._offsets else None
+
+    def cut(self, position: int) -> None:
+        """Forget batches at or above *position*."""
+        at = bisect_left(self._positions, position)
+        del self._offsets[at:], self._positions[at:]
+
+    def to_bytes(self) -> bytes:
+        """As the file holds it."""
+        pairs = array("I", bytes(8 * len(self)))
+        pairs[0::2], pairs[1::2] = self._offsets, self._positions
+        return struct.pack(f">{len(pairs)}I", *pairs)
+
+    @classmethod
+    def parse(cls, data: bytes, log_size: int) -> "OffsetIndex":
+        """:raises BadIndex: wrong size, not ascending, or pointing past *log_size*."""
+        if len(data) % 8:
+            raise BadIndex(f"{len(data)} bytes is no multiple of 8")
+        numbers = struct.unpack(f">{len(data) // 4}I", data)
+        index = cls()
+        index._offsets, index._positions = array("I", numbers[0::2]), array("I", numbers[1::2])
+        for column in (index._offsets, index._positions):
+            if any(after <= before for before, after in pairwise(column)):
+                raise BadIndex("entries do not ascend")
+        if index._positions and index._positions[-1] >= max(log_size, 1):
+            raise BadIndex(f"an entry points to {index._positions[-1]}, the log has {log_size} bytes")
+        return index
+
+
+class TimeIndex:
+    """Timestamp → relative offset: no record up to and including that batch is younger."""
+
+    __slots__ = ("_offsets", "_timestamps")
+
+    def __init__(self) -> None:
+        self._timestamps = array("q")
+        self._offsets = array("I")
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    @property
+    def max_timestamp_ms(self) -> int:
+        """The largest timestamp remembered, -1 if none is."""
+        return self._timestamps[-1] if self._timestamps else -1
+
+    @property
+    def first_timestamp_ms(self) -> int | None:
+        """The oldest timestamp remembered, None if none is."""
+        return self._timestamps[0] if self._timestamps else None
+
+    def add(self, timestamp_ms: int, relative_offset: int) -> None:
+        """No record up to the batch at *relative_offset* is younger than *timestamp_ms*. Kept only if it says something new."""
+        if timestamp_ms > self.max_timestamp_ms:
+            self._timestamps.append(timestamp_ms)
+            self._offsets.append(relative_offset)
+
+    def before(self, timestamp_ms: int) -> int:
+        """A relative offset below which every record is older than *timestamp_ms*."""
+        at = bisect_left(self._timestamps, timestamp_ms)
+        return self._offsets[at - 1] if at else 0
+
+    def cut(self, relative_offset: int) -> None:
+        """Forget batches at or above *relative_offset*."""
+        at = bisect_left(self._offsets, relative_offset)
+        del self._offsets[at:], self._timestamps[at:]
+
+    def to_bytes(self) -> bytes:
+        """As the file holds it."""
+        return b"".join(map(_TIME_ENTRY.pack, self._timestamps, self._offsets))
+
+    @classmethod
+    def parse(cls, data: bytes) -> "TimeIndex":
+        """:raises BadIndex: wrong size or not ascending."""
+        if len(data) % _TIME_ENTRY.size:
+            raise BadIndex(f"{len(data)} bytes is no multiple of {_TIME_ENTRY.size}")
+        index = cls()
+        last = (-1, -1)
+        for entry in _TIME_ENTRY.iter_unpack(data):
+            if entry[0] <= last[0] or entry[1] <= last[1]:
+                raise BadIndex("entries do not ascend")
+            index._timestamps.append(entry[0])
+            index._offsets.append(entry[1])
+            last = entry
+        return index

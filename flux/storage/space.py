@@ -1,0 +1,68 @@
+"""Room on the disk: appends stop before it is full, so that a clean stop still fits."""
+
+from twisted.logger import Logger
+
+from flux.interfaces import IDirectory
+
+_RESERVE = "reserve"
+_SHARE = 20  # the low mark is never more than a twentieth of the disk
+
+
+class Space:
+    """*Action*: :meth:`check`, on a timer, and :meth:`exhausted`, by whoever met a full disk. *Transitions*: ``low`` goes up below
+    the mark and the reserve file is given up; it comes down at twice the mark, and the reserve is taken again.
+    """
+
+    _log = Logger()
+
+    def __init__(self, directory: IDirectory, low_bytes: int, reserve_bytes: int) -> None:
+        self.low = False
+        self._directory = directory
+        self._low_bytes = low_bytes
+        self._reserve_bytes = reserve_bytes
+
+    def check(self) -> None:
+        """Look at the disk."""
+        free, total = self._directory.free()
+        mark = min(self._low_bytes, total // _SHARE)
+        if not self.low and free < mark:
+            self._log.error(
+                "{free} bytes free under {path}, below {mark}: appends are refused until there is room",
+                free=free,
+                path=self._directory.path,
+                mark=mark,
+            )
+            self._give_up_reserve()
+            self.low = True
+        elif self.low and free >= 2 * mark:
+            self._log.info("{free} bytes free under {path}: appends go on", free=free, path=self._directory.path)
+            self.low = False
+        if not self.low:
+            self._take_reserve()
+
+    def exhausted(self) -> None:
+        """A write found the disk full."""
+        self._give_up_reserve()
+
+    def _take_reserve(self) -> None:
+        if not self._reserve_bytes or self._held():
+            return
+        try:
+            file = self._directory.create(_RESERVE)
+            try:
+                file.allocate(self._reserve_bytes)
+            finally:
+                file.close()
+        except OSError as error:
+            self._log.warn("no room for the reserve file: {error}", error=error)
+            self._give_up_reserve()
+
+    def _give_up_reserve(self) -> None:
+        if self._held():
+            try:
+                self._directory.remove(_RESERVE)
+            except OSError as error:
+                self._log.warn("the reserve file stays: {error}", error=error)
+
+    def _held(self) -> bool:
+        return any(entry.name == _RESERVE for entry in self._directory.list())
