@@ -1,7 +1,7 @@
 """Record batches, written and read: one codec for the disk, for replicas and for Kafka clients.
 
-The format is Kafka's, v2 (<https://kafka.apache.org/documentation/#recordbatch>). :mod:`flux.envelope` is a batch from outside and :mod:`flux.records` from
-inside; here they meet. All of it is to be imported from here.
+The format is Kafka's, v2 (<https://kafka.apache.org/documentation/#recordbatch>). :mod:`flux.envelope` knows a batch from
+outside, :mod:`flux.records` from inside; here they meet, and from here all of it is imported.
 """
 
 import struct
@@ -187,7 +187,7 @@ def columns(
                 values += some_values
             if len(values) >= max_records:
                 return Columns(offsets, values, offsets[-1] + 1 if offsets else start_offset)
-        next_offset = min(header.next_offset, end_offset)
+        next_offset = max(next_offset, min(header.next_offset, end_offset))
     return Columns(offsets, values, next_offset)
 
 
@@ -227,7 +227,7 @@ def _chunks(
     base = header.base_offset
     if not header.is_dense:
         rows = [(base + delta, value) for _, delta, _, value, _ in _read(header, payload)]
-        rows = [row for row in rows if start_offset <= row[0] < end_offset][:wanted]
+        rows = [row for row in rows if start_offset <= row[0] < end_offset][: max(wanted, 0)]
         yield [offset for offset, _ in rows], [value for _, value in rows]
         return
     delta = max(start_offset - base, 0)

@@ -1,8 +1,8 @@
 """Compressed payloads of record batches, read within bounds.
 
-Flux stores batches as they were sent and writes none of its own compressed; this is for those who must look inside: validation
-of what a client sent, and conversion to text. Codec numbers are those of a batch's attributes. gzip needs nothing but the standard library; snappy, lz4 and
-zstd need cramjam, the extra ``compression``.
+Flux stores batches as they were sent and compresses none of its own; this is for those who must look inside, to validate what a
+client sent or to turn it into text. Codecs have the numbers of a batch's attributes. gzip needs nothing but the standard library;
+snappy, lz4 and zstd need cramjam, the extra ``compression``.
 """
 
 import zlib

@@ -21,7 +21,9 @@ PREFIX_SIZE = 16
 COUNTED_FROM = 12  # the length field counts what follows it
 CRC_FROM = 21
 MAGIC = 2
-MAX_BATCH_BYTES = 64 << 20  # far above any limit on requests: a greater length is damage, and nobody should wait for the rest
+MAX_BATCH_BYTES = (
+    64 << 20
+)  # far above any limit on requests: a greater length is damage, and nobody should wait for the rest
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _COMPRESSION, _LOG_APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20

@@ -216,8 +216,11 @@ class IPartition(Interface):
     leader_epoch: int = Attribute("Raised whenever leadership changes.")
     high_watermark: int = Attribute("Exclusive: consumers see what is below.")
     isr: Sequence[int] = Attribute("Ids of the replicas in sync, ascending.")
+    under_replicated: bool = Attribute("This broker leads, and some replica is out of sync.")
     log_start: int = Attribute("The first offset still held.")
     log_end: int = Attribute("One past the last offset appended.")
+    size_bytes: int = Attribute("Bytes in the log's segments.")
+    max_message_bytes: int | None = Attribute("The topic's limit on key and value of a record together; None: it has none of its own.")
 
     def append(batch: EncodedBatch, acks: Acks) -> Appended:
         """Append now, in call order, without waiting.
@@ -240,6 +243,24 @@ class IPartition(Interface):
 
     def offset_for(timestamp_ms: int) -> "Deferred[tuple[int, int] | None]":
         """Offset and timestamp of the first *visible* record at or after *timestamp_ms*, or None."""
+
+    def report(replica: int, offset: int) -> "Deferred[None] | None":
+        """*replica* holds everything up to and including *offset*. A Deferred if that changes the ISR: it fires when that is stored.
+
+        :raises BadRequest: this broker follows, or *replica* is not one of 1 to replication factor − 1.
+        """
+
+    def delete_records(before: int) -> "Deferred[int]":
+        """Forget what is below offset *before*; fire with the log's start when that is durable.
+
+        :raises NotLeader: this replica follows. :raises OffsetOutOfRange: *before* is above the high watermark.
+        """
+
+    def holds_keys() -> "Deferred[bool]":
+        """Whether any record has a key: then more partitions would part it from its successors."""
+
+    def explain() -> Any:
+        """Why the watermark stands where it stands (:class:`flux.replication.explanation.Explanation`)."""
 
 
 class IPartitions(Interface):
@@ -350,6 +371,9 @@ class IMetadataStore(Interface):
     def commit(image: Any, expected_version: int) -> "Deferred[Any]":
         """Store *image* as the successor of *expected_version*; fire with it as stored. :raises StaleVersion: somebody was faster."""
 
+    def commit_now(image: Any, expected_version: int) -> Any:
+        """The same before returning, for the start."""
+
 
 class IController(Interface):
     """What exists and who leads. Every change is stored before it is seen."""
@@ -361,6 +385,45 @@ class IController(Interface):
 
     def create_on_first_use(name: str) -> "Deferred[Any]":
         """The topic, created with the defaults if it is missing. :raises UnknownTopic: auto-creation is off. :raises BadRequest: the name."""
+
+    def alter_topic(name: str, config: Mapping[str, str], partitions: int | None) -> "Deferred[Any]":
+        """Settings over those it has, and more partitions. :raises BadRequest: names the setting, or the count it has."""
+
+    def delete_topic(name: str) -> "Deferred[Any]":
+        """Fire with the image that first lacked the topic, once its files are gone too. :raises UnknownTopic: there is none."""
+
+    def topic_removed(topic_id: str, problem: str | None) -> "Deferred[Any]":
+        """The files of a deleted topic are gone; or *problem* says why they cannot be, until a restart tries again."""
+
+    def register_broker(broker_id: int, host: str, port: int, epoch: int | None) -> "Deferred[Any]":
+        """A broker, which leads nothing new until it is heard. :raises BadRequest: a later incarnation is registered."""
+
+    def broker_heartbeat(broker_id: int) -> "Deferred[Any]":
+        """A sign of life; changes the image only if it was not known to be alive. :raises BadRequest: it is not registered."""
+
+    def fence(broker_id: int) -> "Deferred[Any]":
+        """Let a broker lead nothing until :meth:`unfence`. :raises BadRequest: it is not registered."""
+
+    def unfence(broker_id: int) -> "Deferred[Any]":
+        """Let a broker lead again. :raises BadRequest: it is not registered."""
+
+    def reconcile_brokers(timeout_s: float) -> "Deferred[int]":
+        """Fence whoever was silent for *timeout_s*, lift the fence of whoever was not; fire with the number of changes."""
+
+    def set_leader(tp: TopicPartition, leader: int, isr: Sequence[int]) -> "Deferred[Any]":
+        """An operator's word. :raises BadRequest: *leader* cannot lead, or *isr* does not fit."""
+
+    def set_role(tp: TopicPartition, role: Role) -> "Deferred[Any]":
+        """An operator's word about this broker: lead *tp*, or follow until told otherwise."""
+
+    def elect_leaders(name: str) -> "Deferred[int]":
+        """Let preferred replicas lead where they are in sync; fire with the number of changes."""
+
+    def alter_isr(tp: TopicPartition, leader_epoch: int, isr: Sequence[int]) -> "Deferred[Any]":
+        """The leader of *leader_epoch* says who is in sync. :raises NotLeader: another epoch began."""
+
+    def history(tp: TopicPartition) -> Sequence[Any]:
+        """The last leadership changes (:class:`flux.cluster.history.LeadershipChange`), oldest first."""
 
     def watch(observer: IMetadataObserver) -> None:
         """Tell *observer* the image now and after every change."""

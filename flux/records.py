@@ -17,16 +17,14 @@ from flux.model import Header
 Read = tuple[int, int, bytes | None, bytes | None, tuple[Header, ...]]
 """Timestamp delta, offset delta, key, value, headers."""
 
-MIN_RECORD_SIZE = 7
+_MIN_RECORD_SIZE = 7  # a varint of one byte each, and the attributes
 
-# What precedes a key, a value or a record is looked up, not computed. 8192 is where a varint grows to three bytes; the tables
-# cost 10 ms once and 2 MB.
-_VARINT = [varint.write(number) for number in range(8192)]
-_SIZED = [number + len(written) for number, written in enumerate(_VARINT)]  # a field with its length before it
-_START = [b"\0\0" + offset_delta for offset_delta in _VARINT]  # attributes, timestamp delta 0, offset delta
+# What goes before a key, a value or a record is looked up, not computed; with varint.WRITTEN the tables take 2 MB.
+_SIZED = [number + len(written) for number, written in enumerate(varint.WRITTEN)]  # a field with its length before it
+_START = [b"\0\0" + offset_delta for offset_delta in varint.WRITTEN]  # attributes, timestamp delta 0, offset delta
 # A record's header count, 0, and the length of the record after it, by the size of that one's key and value fields; its fixed
 # fields (attributes, timestamp delta, offset delta, header count) take 4 bytes, or 5 from offset delta 64 on.
-_NEXT_4 = [b"\0" + length for length in _VARINT[4:]]
+_NEXT_4 = [b"\0" + length for length in varint.WRITTEN[4:]]
 _NEXT_5 = _NEXT_4[1:]
 _NEXT = [_NEXT_4] * 64 + [_NEXT_5] * (8192 - 64)
 
@@ -39,7 +37,7 @@ def join(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> bytes 
     # takes 2.4 (timeit, best of 60). One pass, six pieces a record, one join.
     parts: list[bytes] = []
     extend = parts.extend
-    sized, written = _SIZED, _VARINT
+    sized, written = _SIZED, varint.WRITTEN
     some_keys, some_values = cast("Sequence[bytes]", keys), cast("Sequence[bytes]", values)  # len() of a null tells
     try:
         for key, key_size, value, value_size, start, following in zip(
@@ -58,32 +56,34 @@ def write(
     offset_delta: int, timestamp_delta: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()
 ) -> bytes:
     """One record of any kind."""
-    fields = [b"\0", varint.write(timestamp_delta), varint.write(offset_delta), *_nullable(key), *_nullable(value)]
+    fields = [b"\0" + varint.write(timestamp_delta) + varint.write(offset_delta) + _nullable(key) + _nullable(value)]
     fields.append(varint.write(len(headers)))
     for header in headers:
-        fields += _nullable(header.key.encode("utf-8", "surrogateescape"))
-        fields += _nullable(header.value)
+        fields += _nullable(header.key.encode("utf-8", "surrogateescape")), _nullable(header.value)
     record = b"".join(fields)
     return varint.write(len(record)) + record
 
 
-def _nullable(field: bytes | None) -> tuple[bytes, bytes]:
-    return (b"\1", b"") if field is None else (varint.write(len(field)), field)
+def _nullable(field: bytes | None) -> bytes:
+    return b"\1" if field is None else varint.write(len(field)) + field
 
 
-def read(payload: bytes, count: int) -> Iterator[Read]:
-    """All *count* records of *payload*.
+def read(payload: bytes, count: int, last_offset_delta: int) -> Iterator[Read]:
+    """All *count* records of *payload*, whose offset deltas rise, the last to *last_offset_delta* at most.
 
-    :raises ValueError: *payload* is not *count* whole records and nothing else. :raises IndexError: it ends too soon.
+    :raises ValueError: *payload* is not that. :raises IndexError: it ends within a record.
     """
-    if count * MIN_RECORD_SIZE > len(payload):
-        raise ValueError(f"{count} records do not fit into {len(payload)} bytes")
-    at = 0
+    if count * _MIN_RECORD_SIZE > len(payload):
+        raise ValueError(f"{count} of them do not fit into {len(payload)} bytes")
+    at, previous = 0, -1
     for _ in range(count):
         record, at = _read_one(payload, at)
+        if not previous < record[1] <= last_offset_delta:
+            raise ValueError(f"offset delta {record[1]} after {previous}, with {last_offset_delta} the last")
+        previous = record[1]
         yield record
     if at != len(payload):
-        raise ValueError(f"{len(payload) - at} bytes after the last record")
+        raise ValueError(f"{len(payload) - at} bytes after the last one")
 
 
 def _read_one(payload: bytes, at: int) -> tuple[Read, int]:
@@ -93,20 +93,13 @@ def _read_one(payload: bytes, at: int) -> tuple[Read, int]:
     offset_delta, at = varint.read(payload, at)
     key, at = _field(payload, at)
     value, at = _field(payload, at)
-    count, at = varint.read(payload, at)
     headers: tuple[Header, ...] = ()
-    if count:
-        found = []
-        for _ in range(count):  # bounded by the payload's end, whatever count says
-            name, at = _field(payload, at)
-            if name is None:
-                raise ValueError("a record header has no key")
-            content, at = _field(payload, at)
-            # Header keys are UTF-8 by convention only: bytes that are not must survive.
-            found.append(Header(name.decode("utf-8", "surrogateescape"), content))
-        headers = tuple(found)
-    if at != end or count < 0:
-        raise ValueError(f"a record of {length} bytes does not end where it should, or has {count} headers")
+    if payload[at]:
+        headers, at = _headers(payload, at)
+    else:
+        at += 1
+    if at != end:
+        raise ValueError(f"one is said to end at {end} and ends at {at}")
     return (timestamp_delta, offset_delta, key, value, headers), at
 
 
@@ -114,12 +107,27 @@ def _field(payload: bytes, at: int) -> tuple[bytes | None, int]:
     size, at = varint.read(payload, at)
     if size < 0:
         if size < -1:
-            raise ValueError(f"a field of {size} bytes")
+            raise ValueError(f"one has a field of {size} bytes")
         return None, at
     stop = at + size
     if stop > len(payload):
-        raise ValueError(f"a field of {size} bytes goes on past the end")
+        raise ValueError(f"one has a field of {size} bytes where {len(payload) - at} are left")
     return payload[at:stop], stop
+
+
+def _headers(payload: bytes, at: int) -> tuple[tuple[Header, ...], int]:
+    count, at = varint.read(payload, at)
+    if count < 0:
+        raise ValueError(f"one has {count} headers")
+    found = []
+    for _ in range(count):  # whatever count says, it ends with the payload
+        name, at = _field(payload, at)
+        if name is None:
+            raise ValueError("one has a header without a key")
+        value, at = _field(payload, at)
+        # Header keys are UTF-8 by convention only: bytes that are not have to survive.
+        found.append(Header(name.decode("utf-8", "surrogateescape"), value))
+    return tuple(found), at
 
 
 # --- the fast reader ---------------------------------------------------------------------------------------------------

@@ -69,7 +69,8 @@ class Watermark:
         """Fail those waiting now; the watermark itself goes on."""
         waiting, self._waiting = self._waiting, []
         for _, _, waiter in sorted(waiting, key=lambda entry: entry[:2]):
-            waiter.errback(Failure(reason))
+            if not waiter.called:  # one told before it may have cancelled it
+                waiter.errback(Failure(reason))
 
     def _forget(self, waiter: Deferred[int]) -> None:
         self._waiting = [entry for entry in self._waiting if entry[2] is not waiter]

@@ -1,6 +1,6 @@
 """Where settings come from, and how a bad one is reported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -10,16 +10,25 @@ from flux.model import FsyncMode
 
 
 class LoadingTests(SynchronousTestCase):
-    def load(self, toml: str | None = None, environment: Mapping[str, str] | None = None, **options: object) -> Loaded:
-        path = None
+    def load(
+        self,
+        toml: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        *,
+        port: str | None = None,
+        endpoints: Sequence[str] = (),
+        data_dir: str | None = None,
+        assignments: Sequence[str] = (),
+    ) -> Loaded:
+        self.path = None
         if toml is not None:
-            self.path = path = self.mktemp()
-            with open(path, "w", encoding="utf-8") as file:
+            self.path = self.mktemp()
+            with open(self.path, "w", encoding="utf-8") as file:
                 file.write(toml)
-        return load(path, environment or {}, Options(**options))  # type: ignore[arg-type]  # mypy cannot see through **
+        return load(self.path, environment or {}, Options(port, endpoints, data_dir, assignments))
 
-    def sentence(self, toml: str | None = None, environment: Mapping[str, str] | None = None, **options: object) -> str:
-        return str(self.assertRaises(BadSetting, self.load, toml, environment, **options))
+    def sentence(self, toml: str | None = None, environment: Mapping[str, str] | None = None, *assignments: str) -> str:
+        return str(self.assertRaises(BadSetting, self.load, toml, environment, assignments=assignments))
 
 
 class PrecedenceTests(LoadingTests):
@@ -59,9 +68,9 @@ class PrecedenceTests(LoadingTests):
 
 
 class ListeningTests(LoadingTests):
-    def listening(self, **options: object) -> tuple[str, tuple[str, ...]]:
+    def listening(self, port: str | None = None, endpoints: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]:
         environment = {"FLUX_LISTEN_ADDR": "10.0.0.1:1", "FLUX_ENDPOINTS": "tcp:5"}
-        server = self.load(environment=environment, **options).config.server
+        server = self.load(environment=environment, port=port, endpoints=endpoints).config.server
         return server.listen_addr, server.endpoints
 
     def test_a_port_keeps_the_address_and_replaces_weaker_endpoints(self) -> None:
@@ -97,14 +106,16 @@ class RefusalTests(LoadingTests):
     def test_a_bad_option_is_named(self) -> None:
         """``--set`` and the options of their own."""
         self.assertEqual(
-            self.sentence(assignments=["min_isr=0"]),
+            self.sentence(None, None, "min_isr=0"),
             "min_isr (from --set): '0' will not do; it must be a whole number of 64 bits from 1 up.",
         )
         self.assertEqual(
-            self.sentence(port="65536"),
+            str(self.assertRaises(BadSetting, self.load, port="65536")),
             "--port: '65536' will not do; it must be a port from 0 (any free one) to 65535.",
         )
-        self.assertIn("data_dir (from --data-dir): '' will not do", self.sentence(data_dir=""))
+        self.assertIn(
+            "data_dir (from --data-dir): '' will not do", str(self.assertRaises(BadSetting, self.load, data_dir=""))
+        )
 
     def test_a_bad_value_in_a_file_is_named(self) -> None:
         """With the table and the file, even if a stronger source would override it."""
@@ -135,9 +146,9 @@ class RefusalTests(LoadingTests):
         """And one without a value."""
         self.assertIn(
             "--set min_irs=2: there is no setting 'min_irs'; did you mean min_isr?",
-            self.sentence(assignments=["min_irs=2"]),
+            self.sentence(None, None, "min_irs=2"),
         )
-        self.assertEqual(self.sentence(assignments=["min_isr"]), "--set min_isr: it must be name=value.")
+        self.assertEqual(self.sentence(None, None, "min_isr"), "--set min_isr: it must be name=value.")
 
     def test_a_file_that_cannot_be_read_is_named(self) -> None:
         """Missing, not TOML, not UTF-8."""

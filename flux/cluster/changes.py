@@ -15,7 +15,14 @@ MAX_REPLICATION_FACTOR = 100  # a number from the wire; far above any use, far b
 
 
 def create_topic(
-    image: Image, topic_id: str, name: str, partitions: int, factor: int, config: Mapping[str, str], leader: int, now_ms: int
+    image: Image,
+    topic_id: str,
+    name: str,
+    partitions: int,
+    factor: int,
+    config: Mapping[str, str],
+    leader: int,
+    now_ms: int,
 ) -> Image:
     """Topic *name*, led by broker *leader* if it can.
 
@@ -173,7 +180,7 @@ def alter_isr(image: Image, tp: TopicPartition, leader_epoch: int, isr: tuple[in
 def with_partition(image: Image, tp: TopicPartition, state: PartitionState) -> Image:
     """*image* with *tp* in *state*."""
     topic = image.topic(tp.topic)
-    partitions = topic.partitions[: tp.partition] + (state,) + topic.partitions[tp.partition + 1 :]
+    partitions = (*topic.partitions[: tp.partition], state, *topic.partitions[tp.partition + 1 :])
     return _with_topic(image, replace(topic, partitions=partitions))
 
 

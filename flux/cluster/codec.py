@@ -23,7 +23,8 @@ def encode(image: Image) -> dict[str, Any]:
         "brokers": {str(broker.id): _encode_broker(broker) for broker in image.brokers.values()},
         "topics": {topic.name: _encode_topic(topic) for topic in image.topics.values()},
         "tombstones": {
-            stone.topic_id: {"topic": stone.topic, "partitions": stone.partitions} for stone in image.tombstones.values()
+            stone.topic_id: {"topic": stone.topic, "partitions": stone.partitions}
+            for stone in image.tombstones.values()
         },
     }
 
@@ -47,7 +48,13 @@ def decode(data: Mapping[str, Any]) -> Image:
 
 def _encode_broker(broker: BrokerState) -> dict[str, Any]:
     fenced_by = None if broker.fenced_by is None else broker.fenced_by.value
-    return {"host": broker.host, "port": broker.port, "epoch": broker.epoch, "alive": broker.alive, "fenced_by": fenced_by}
+    return {
+        "host": broker.host,
+        "port": broker.port,
+        "epoch": broker.epoch,
+        "alive": broker.alive,
+        "fenced_by": fenced_by,
+    }
 
 
 def _encode_topic(topic: Topic) -> dict[str, Any]:

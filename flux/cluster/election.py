@@ -6,6 +6,7 @@ Leaders come from the in-sync replicas, the preferred one (the first of the repl
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from flux.cluster.image import BrokerState, Image, PartitionState, Topic
 
@@ -21,16 +22,22 @@ def with_leader(
 
 def elect(image: Image, cause: str, now_ms: int, names: Iterable[str] | None = None) -> Image:
     """Give every partition (of topics *names*) whose leader is gone another, if there is one; *cause* says what happened."""
-    return _each(image, image.topics if names is None else names, lambda topic, state: _replace_lost(topic, state, image.brokers, cause, now_ms))
+    chosen = partial(_replace_lost, image.brokers, cause, now_ms)
+    return _each(image, image.topics if names is None else names, chosen)
 
 
 def elect_preferred(image: Image, name: str, now_ms: int) -> Image:
     """Let the preferred replicas of topic *name* lead, where they are in sync; where nobody leads, whoever can."""
 
     def chosen(topic: Topic, state: PartitionState) -> PartitionState:
-        state = _replace_lost(topic, state, image.brokers, "an election was asked for", now_ms)
+        state = _replace_lost(image.brokers, "an election was asked for", now_ms, topic, state)
         preferred = state.replicas[0]
-        if state.held or state.leader == preferred or preferred not in state.isr or not _electable(preferred, image.brokers):
+        if (
+            state.held
+            or state.leader == preferred
+            or preferred not in state.isr
+            or not _electable(preferred, image.brokers)
+        ):
             return state
         return with_leader(state, preferred, state.isr, "the preferred replica is in sync", now_ms)
 
@@ -49,7 +56,7 @@ def raise_epochs(image: Image, broker_id: int, cause: str, now_ms: int) -> Image
 
 
 def _replace_lost(
-    topic: Topic, state: PartitionState, brokers: Mapping[int, BrokerState], cause: str, now_ms: int
+    brokers: Mapping[int, BrokerState], cause: str, now_ms: int, topic: Topic, state: PartitionState
 ) -> PartitionState:
     if state.held or (state.leader is not None and state.leader in brokers and not brokers[state.leader].fenced):
         return state
@@ -60,7 +67,9 @@ def _replace_lost(
     if topic.config.get("unclean.leader.election.enable") == "true":
         for replica in state.replicas:
             if _electable(replica, brokers):
-                return with_leader(state, replica, (replica,), f"unclean election, committed records may be lost: {cause}", now_ms)
+                return with_leader(
+                    state, replica, (replica,), f"unclean election, committed records may be lost: {cause}", now_ms
+                )
     if state.leader is None:
         return state
     return with_leader(state, None, state.isr, f"no replica in sync can lead: {cause}", now_ms)

@@ -94,4 +94,6 @@ class Metadata:
             observer.metadata_changed(self.image)
         except Exception:
             # The change is stored: it holds, whatever one of those who act on it makes of it.
-            self._log.failure("{observer} failed to take up metadata {index}", observer=observer, index=self.image.index)
+            self._log.failure(
+                "{observer} failed to take up metadata {index}", observer=observer, index=self.image.index
+            )

@@ -49,5 +49,7 @@ def lead_anew(
         if newest > state.leader_epoch:
             state = replace(state, leader_epoch=newest)
             cause = "the log knew a later epoch than the metadata"
-            image = with_partition(image, tp, with_leader(state, state.leader, state.isr, cause, now_ms, held=state.held))
+            image = with_partition(
+                image, tp, with_leader(state, state.leader, state.isr, cause, now_ms, held=state.held)
+            )
     return elect(image, "the broker started", now_ms)

@@ -53,18 +53,21 @@ class FileMetadataStore:
 
     def _check(self, image: Image, expected_version: int) -> None:
         if self._committing or expected_version != self._version or image.index <= expected_version:
-            raise StaleVersion(f"metadata {image.index} does not follow {expected_version}; in force is {self._version}")
+            raise StaleVersion(
+                f"metadata {image.index} does not follow {expected_version}; in force is {self._version}"
+            )
 
     def _saved(self, result: Any, image: Image) -> Image:
         self._committing = False
         if isinstance(result, Failure):
-            if result.check(OSError):
-                raise _refusal(result.value) from result.value
+            error = result.value
+            if isinstance(error, OSError):
+                raise _refusal(error) from error
             result.raiseException()
         self._version = image.index
         return image
 
 
-def _refusal(error: BaseException) -> StorageError:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+def _refusal(error: OSError) -> StorageError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return (DiskFull if full else StorageError)(f"the metadata could not be stored, nothing was changed: {error}")

@@ -57,7 +57,7 @@ class Fetching:
             fetched = await partition.fetch(page.next_offset, max_bytes, 0, 1)
             page = _page(partition, fetched, page.next_offset, request.max_records, max_bytes)
         return Consumed(
-            page.offsets, page.values, fetched.high_watermark - 1, page.next_offset, fetched.log_start, request.enc
+            page.offsets, page.values, fetched.high_watermark, page.next_offset, fetched.log_start, request.enc
         )
 
     async def offsets(self, request: Offsets, session: ISession) -> OffsetFound:

@@ -1,7 +1,8 @@
 """PRODUCE: a run of records, grouped by partition, appended as one batch each."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
@@ -9,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from flux.batch import encode
+from flux.batch import EncodedBatch, encode
 from flux.errors import FluxError, InternalError, ReplicationTimeout, UnknownTopic
 from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession
 from flux.model import Acks, Appended, TopicPartition
@@ -137,7 +138,9 @@ class Producing:
             return failure.value
         if not failure.check(CancelledError):
             self._log.failure("an append failed unexpectedly", failure)
-        return InternalError("the append failed unexpectedly; the broker's log says why, and whether it took effect is unknown")
+        return InternalError(
+            "the append failed unexpectedly; the broker's log says why, and whether it took effect is unknown"
+        )
 
 
 class _Outcome:
@@ -159,7 +162,10 @@ class _Outcome:
             return encode(run.keys, run.values, now_ms, run.timestamps)
         timestamps = run.timestamps and [run.timestamps[position] for position in positions]
         return encode(
-            [run.keys[position] for position in positions], [run.values[position] for position in positions], now_ms, timestamps
+            [run.keys[position] for position in positions],
+            [run.values[position] for position in positions],
+            now_ms,
+            timestamps,
         )
 
     def appended(self, partition: IPartition, appended: Appended, positions: Sequence[int]) -> None:
@@ -183,10 +189,8 @@ class _Outcome:
 def _parts(run: ProduceRun) -> Iterator[tuple[Acks, str, Sequence[int]]]:
     """*run* cut where acks change, since acks are asked of a whole batch, and then by topic; positions ascend within each part."""
     count = len(run.keys)
-    if not count:
-        return
-    if run.one_topic and run.one_acks and not run.errors:
-        yield run.acks[0], run.topics[0], range(count)
+    if run.one_topic is not None and run.one_acks is not None:
+        yield run.one_acks, run.one_topic, range(count)
         return
     readable = (position for position in range(count) if position not in run.errors)
     for acks, positions in groupby(readable, key=run.acks.__getitem__):
@@ -197,7 +201,9 @@ def _parts(run: ProduceRun) -> Iterator[tuple[Acks, str, Sequence[int]]]:
             yield acks, topic, chosen
 
 
-def _by_partition(keys: Sequence[bytes | None], routes: KeyRoutes, positions: Sequence[int]) -> Mapping[int, Sequence[int]]:
+def _by_partition(
+    keys: Sequence[bytes | None], routes: KeyRoutes, positions: Sequence[int]
+) -> Mapping[int, Sequence[int]]:
     """*positions* by the partition that each one's key routes to."""
     numbers = [routes.spread() if (key := keys[position]) is None else routes[key] for position in positions]
     if len(set(numbers)) == 1:

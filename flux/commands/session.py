@@ -41,7 +41,11 @@ class Talking:
             session.client_id = request.client
         config = self._broker.config
         return Welcome(
-            f"flux/{__version__}", _PROTOCOL, config.cluster.broker_id, config.server.max_line_bytes, sorted(self._broker.commands)
+            f"flux/{__version__}",
+            _PROTOCOL,
+            config.cluster.broker_id,
+            config.server.max_line_bytes,
+            sorted(self._broker.commands),
         )
 
     def help(self, request: Help, session: ISession) -> HelpText:

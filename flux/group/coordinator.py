@@ -15,7 +15,7 @@ from flux.errors import BadRequest, GenerationMismatch, ShuttingDown, Throttled,
 from flux.group import group as rules
 from flux.group.assigning import Assigning
 from flux.group.group import Cause, Member
-from flux.group.journal import Journal
+from flux.group.journal import KEPT_LOG_BYTES, Journal
 from flux.group.live import LiveGroups
 from flux.group.offsets import OffsetChange
 from flux.group.records import event_to_json
@@ -66,6 +66,7 @@ class GroupCoordinator(Service):
         partitions: IPartitions,
         controller: IController,
         assignors: Mapping[str, IAssignor],
+        kept_log_bytes: int = KEPT_LOG_BYTES,
     ) -> None:
         self._config = config
         self._partitions = partitions
@@ -73,7 +74,14 @@ class GroupCoordinator(Service):
         self._assigning = Assigning(assignors)
         table = GroupTable()
         self._journal = Journal(
-            table, partition, log, offsets_checkpoint, groups_checkpoint, now, config.group_snapshot_records
+            table,
+            partition,
+            log,
+            offsets_checkpoint,
+            groups_checkpoint,
+            now,
+            config.group_snapshot_records,
+            kept_log_bytes,
         )
         self._live = LiveGroups(table, self._journal, self._assigning, clock, now)
         self._topics = TopicFollower(self._live, clock)

@@ -22,6 +22,7 @@ from flux.interfaces import ICheckpoint, ILog, IPartition, Now
 from flux.model import Acks
 from flux.watermark import Watermark
 
+KEPT_LOG_BYTES = 16 << 20  # a log no larger is not cut: it tells everything, should both snapshots be lost
 OFFSETS_FILE, GROUPS_FILE = "offsets.json", "groups.json"
 
 
@@ -56,6 +57,7 @@ class Journal:
         groups: ICheckpoint,
         now: Now,
         snapshot_records: int,
+        kept_log_bytes: int,
     ) -> None:
         self.refusal: FluxError | None = None
         self.lost_records = 0  # offsets that were missing from the log when it was read
@@ -65,6 +67,7 @@ class Journal:
         self._records = log
         self._now = now
         self._snapshot_records = snapshot_records
+        self._kept_log_bytes = kept_log_bytes
         self._unsnapshotted = 0
         self._durable = Watermark()
         self._commits_end = 0
@@ -219,7 +222,7 @@ class Journal:
     # --- snapshots ---
 
     def snapshot(self) -> "Deferred[None]":
-        """Save both files, if anything changed, and cut the log to what they *and their predecessors* include.
+        """Save both files, if anything changed, and cut a large log to what they *and their predecessors* include.
 
         Fails when a file could not be replaced; then the log is not cut, and the next snapshot tries again.
         """
@@ -238,7 +241,7 @@ class Journal:
             await snapshot.checkpoint.save(content)
             cut = min(cut, snapshot.covers)
             snapshot.covers = end
-        if cut > self._records.start_offset:
+        if cut > self._records.start_offset and self._records.size_bytes > self._kept_log_bytes:
             await self._records.move_start(cut)
 
     @staticmethod

@@ -53,7 +53,17 @@ class ReplicaProgress:
     :meth:`settled` change who is counted. *Transitions*: ``high_watermark`` rises; ``isr`` changes in :meth:`stored` alone.
     """
 
-    __slots__ = ("_alone", "_counted", "_epoch_start", "_followers", "_leader_end", "_unsettled", "high_watermark", "isr", "limits")
+    __slots__ = (
+        "_alone",
+        "_counted",
+        "_epoch_start",
+        "_followers",
+        "_leader_end",
+        "_unsettled",
+        "high_watermark",
+        "isr",
+        "limits",
+    )
 
     def __init__(
         self, replicas: int, isr: Iterable[int], limits: Limits, *, high_watermark: int, log_end: int, now: float
@@ -157,7 +167,9 @@ class ReplicaProgress:
         return ""
 
     def _count(self) -> None:
-        self._counted = tuple(replica for replica in self._followers if replica in self.isr or replica in self._unsettled)
+        self._counted = tuple(
+            replica for replica in self._followers if replica in self.isr or replica in self._unsettled
+        )
         self._alone = not self._counted and self.min_isr <= 1
 
     def _rise(self) -> int:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flux.model import TopicPartition
+from flux.errors import BadRequest, ReplicationTimeout
+from flux.model import Acks, Appended, TopicPartition
 from flux.replication.isr import ReplicaProgress
 from flux.watermark import Watermark
 
@@ -18,14 +20,21 @@ class Leadership:
     """Whoever waits for an acknowledgement holds the leadership, not the partition: when it ends they all fail, and no
     continuation outlives it to acknowledge in a dead epoch.
 
-    *Action*: wait on ``promised`` (acks=1) or ``committed`` (acks=all); :meth:`promise`, :meth:`report`, :meth:`judge`.
+    *Action*: :meth:`acknowledged`, :meth:`promise`, :meth:`report`, :meth:`judge`.
     *Transitions*: :meth:`stored` changes the ISR; :meth:`end` is final.
     """
 
     _logger = Logger()
 
     def __init__(
-        self, tp: TopicPartition, epoch: int, progress: ReplicaProgress, visible: Watermark, propose: ProposeISR
+        self,
+        tp: TopicPartition,
+        epoch: int,
+        progress: ReplicaProgress,
+        visible: Watermark,
+        clock: IReactorTime,
+        ack_all_timeout_s: float,
+        propose: ProposeISR,
     ) -> None:
         self.tp = tp
         self.epoch = epoch
@@ -34,6 +43,8 @@ class Leadership:
         self.committed = Watermark(visible.value)
         self.begun = False  # whether the log knows the epoch: its entry is made with the first append
         self._visible = visible
+        self._clock = clock
+        self._ack_all_timeout_s = ack_all_timeout_s
         self._propose = propose
         self._proposing: list[Deferred[None]] | None = None  # who waits for the proposal under way; None: there is none
 
@@ -42,14 +53,37 @@ class Leadership:
         self.promised.fail(reason)
         self.committed.fail(reason)
 
+    def acknowledged(self, appended: Appended, acks: Acks) -> "Deferred[int] | None":
+        """None if *appended* is as safe as *acks* asks, else a Deferred that fires when it is. One a run, none when nothing waits."""
+        watermark = self.committed if acks is Acks.ALL else self.promised
+        if watermark.value >= appended.end_offset:
+            return None
+        waiter = watermark.reach(appended.end_offset)
+        if acks is Acks.ALL:
+
+            def unconfirmed(_result: object, timeout_s: float) -> int:
+                raise ReplicationTimeout(
+                    f"partition {self.tp}, offset {appended.base_offset}: appended, not yet confirmed after {timeout_s:g} s;"
+                    f" the high watermark stands at {self._visible.value}, in sync are {list(self.progress.isr)}"
+                )
+
+            waiter.addTimeout(self._ack_all_timeout_s, self._clock, unconfirmed)
+        return waiter
+
     def promise(self, end_offset: int) -> None:
         """The leader's own log is as durable as it promises up to *end_offset*."""
         self._rise(self.progress.leader_holds(end_offset))
         self.promised.advance(end_offset)
 
-    def report(self, replica: int, end_offset: int, log_end: int, now: float) -> None:
-        """*replica* holds everything below *end_offset*."""
-        self._rise(self.progress.report(replica, end_offset, log_end, now))
+    def report(self, replica: int, offset: int, log_end: int, now: float) -> None:
+        """*replica* holds everything up to and including *offset*. :raises BadRequest: there is no such replica, or no such offset."""
+        followers = self.progress.replicas - 1
+        if not 1 <= replica <= followers:
+            valid = f"1 to {followers}" if followers else "none, its replication factor is 1"
+            raise BadRequest(f"replica id: {replica} is no follower of {self.tp}; valid ids: {valid}")
+        if offset < -1:
+            raise BadRequest(f"offset: {offset} is below -1, which says that nothing is held")
+        self._rise(self.progress.report(replica, offset + 1, log_end, now))
 
     def stored(self, isr: tuple[int, ...]) -> None:
         """*isr* is what the metadata says."""

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flux.config import ReplicationConfig
@@ -21,7 +20,9 @@ from flux.replication.partition import Partition
 from flux.replication.watermarks import WatermarkCheckpoint
 
 _SAVE_INTERVAL_S = 5.0
-_ISR_INTERVAL_S = 0.5  # or a twentieth of the lag timeout, if that is less: a late replica leaves at most so much too late
+_ISR_INTERVAL_S = (
+    0.5  # or a twentieth of the lag timeout, if that is less: a late replica leaves at most so much too late
+)
 
 
 @implementer(IPartitions, IMetadataObserver)
@@ -32,7 +33,7 @@ class ReplicaManager(Service):
     *clock*; :meth:`release_waits` begins a drain; stopped, it has saved the watermarks a last time.
     """
 
-    name = "replicas"  # type: ignore[assignment]  # Service declares it as None
+    name = "replicas"
     _logger = Logger()
 
     def __init__(
@@ -109,29 +110,36 @@ class ReplicaManager(Service):
         for name in before.keys() - image.topics.keys():
             self._drop(before[name])
         for name, topic in image.topics.items():
-            known = before.get(name)
-            if known is not topic:  # unchanged topics are the same object from image to image
-                self._take_up(topic)
+            if before.get(name) is not topic:  # unchanged topics are the same object from image to image
+                self._take_up(topic, before.get(name))
         for tombstone in image.tombstones.values():
             if tombstone.topic_id not in self._removing:
                 self._removing.add(tombstone.topic_id)
-                self._remove_files(tombstone)
+                removal = Deferred.fromCoroutine(self._remove_files(tombstone))
+                removal.addErrback(lambda failure: self._logger.failure("a deletion was not recorded", failure))
 
     # --- inside ---
 
-    def _take_up(self, topic: Any) -> None:
+    def _take_up(self, topic: Any, known: Any | None) -> None:
         if topic.name not in self._routes or self._routes[topic.name].partitions != len(topic.partitions):
             self._routes[topic.name] = KeyRoutes(len(topic.partitions))
+        settings_changed = known is not None and known.config != topic.config
         limits = self._limits(topic.config)
+        max_message_bytes = int(topic.config["max.message.bytes"]) if "max.message.bytes" in topic.config else None
         for number, state in enumerate(topic.partitions):
             tp = TopicPartition(topic.name, number)
             if self._broker_id not in state.replicas:
                 self._absent[tp] = NotLeader(f"{tp} {_led_by(state)}; this broker holds no replica of it")
                 continue
-            partition = self._partitions.get(tp) or self._open(tp, topic, limits)
+            partition = self._partitions.get(tp)
+            if partition is None:
+                partition = self._open(tp, topic, limits)
+            elif settings_changed:
+                self._logs.open(tp, topic.config)  # open already: takes the settings
             if partition is None:
                 continue
             partition.limit(limits)
+            partition.max_message_bytes = max_message_bytes
             if state.leader == self._broker_id:
                 brokers = self._brokers(state)
                 partition.lead(state.leader_epoch, len(brokers), tuple(brokers.index(broker) for broker in state.isr))
@@ -178,15 +186,16 @@ class ReplicaManager(Service):
             if partition is not None:
                 partition.close(gone)
 
-    def _remove_files(self, tombstone: Any) -> None:
-        tps = [TopicPartition(tombstone.topic, number) for number in range(tombstone.partitions)]
-        removed: Deferred[Any] = gatherResults([self._logs.delete(tp) for tp in tps], consumeErrors=True)
-        removed.addCallback(lambda _: self._controller.topic_removed(tombstone.topic_id))
-        removed.addErrback(self._not_removed, tombstone)
-
-    def _not_removed(self, failure: Failure, tombstone: Any) -> None:
-        # The tombstone stays: the next start tries again, and until then the name cannot be used.
-        self._logger.failure("{topic}: its files were not removed", failure, topic=tombstone.topic)
+    async def _remove_files(self, tombstone: Any) -> None:
+        problem = None
+        try:
+            tps = [TopicPartition(tombstone.topic, number) for number in range(tombstone.partitions)]
+            await gatherResults([self._logs.delete(tp) for tp in tps], consumeErrors=True)
+        except FirstError as failed:
+            # The tombstone stays: the next start tries again, and until then the name cannot be used.
+            problem = failed.subFailure.getErrorMessage()
+            self._logger.failure("{topic}: its files were not removed", failed.subFailure, topic=tombstone.topic)
+        await self._controller.topic_removed(tombstone.topic_id, problem)
 
     def _propose_isr(self, tp: TopicPartition, leader_epoch: int, isr: tuple[int, ...]) -> "Deferred[Any]":
         brokers = self._brokers(self._topics[tp.topic].partitions[tp.partition])
@@ -223,11 +232,13 @@ class ReplicaManager(Service):
 
     def _why_absent(self, tp: TopicPartition) -> FluxError:
         if tp in self._absent:
-            return self._absent[tp]
+            return self._absent[tp].with_traceback(None)
         if tp.topic not in self._topics:
             return UnknownTopic(f"topic: {tp.topic} does not exist")
         count = len(self._topics[tp.topic].partitions)
-        return BadRequest(f"partition: {tp.partition} is not one of the {count} partitions of {tp.topic}, 0 to {count - 1}")
+        return BadRequest(
+            f"partition: {tp.partition} is not one of the {count} partitions of {tp.topic}, 0 to {count - 1}"
+        )
 
 
 def _led_by(state: Any) -> str:

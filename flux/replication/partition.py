@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flux.batch import EncodedBatch
-from flux.errors import BadRequest, FluxError, NotEnoughReplicas, NotLeader, OffsetOutOfRange, ReplicationTimeout
+from flux.errors import (
+    BadRequest,
+    FluxError,
+    NotEnoughReplicas,
+    NotLeader,
+    OffsetOutOfRange,
+)
 from flux.interfaces import ILog, IPartition
 from flux.model import Acks, Appended, Fetched, Role, TopicPartition
 from flux.replication.explanation import Explanation, why
 from flux.replication.isr import Limits, ReplicaProgress
+from flux.replication.keys import holds_keys
 from flux.replication.leadership import Leadership, ProposeISR
-from flux.watermark import Watermark
+from flux.replication.truncation import truncate_to_leader
+from flux.replication.visible import VisibleLog
 
 _NEVER = 1 << 63  # an offset no log reaches: who waits for it hears of failure only
-_REREAD_S = 0.01  # a fetch short of min_bytes reads again at most this often: a read per append would be quadratic
 
 
 @implementer(IPartition)
@@ -44,14 +49,15 @@ class Partition:
         self.tp = tp
         self.log = log
         self.leader_epoch = -1
+        self.max_message_bytes: int | None = None
         self._limits = limits
         self._clock = clock
         self._ack_all_timeout_s = ack_all_timeout_s
         self._propose_isr = propose_isr
         self._leadership: Leadership | None = None
         self._refusal: FluxError = NotLeader(f"{tp} has no leader yet")
-        self._visible = Watermark(max(log.start_offset, min(high_watermark, log.end_offset)))
-        self._no_waiting: FluxError | None = None  # why nobody may be parked any more
+        self._visible = VisibleLog(tp, log, clock, high_watermark)
+        log.retention_limit = lambda: self._visible.watermark.value
         log.promised.observe(self._promise_rose)
         log.promised.reach(_NEVER).addErrback(self._promise_failed)
 
@@ -65,7 +71,7 @@ class Partition:
     @property
     def high_watermark(self) -> int:
         """Exclusive: consumers see what is below."""
-        return self._visible.value
+        return self._visible.watermark.value
 
     @property
     def isr(self) -> Sequence[int]:
@@ -92,15 +98,18 @@ class Partition:
         """One past the last offset appended."""
         return self.log.end_offset
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in the log's segments."""
+        return self.log.size_bytes
+
     def append(self, batch: EncodedBatch, acks: Acks) -> Appended:
         """Append now, in call order, without waiting.
 
         :raises NotLeader: this replica follows. :raises NotEnoughReplicas: *acks* is ALL and the ISR is below ``min_isr``.
         :raises StorageError: the log refused.
         """
-        leadership = self._leadership
-        if leadership is None:
-            raise self._refusal
+        leadership = self._must_lead()
         progress = leadership.progress
         if acks is Acks.ALL and len(progress.isr) < progress.min_isr:
             raise NotEnoughReplicas(
@@ -119,45 +128,29 @@ class Partition:
             return None
         leadership = self._leadership
         if leadership is None or leadership.epoch != appended.leader_epoch:
-            return fail(self._deposed(appended.leader_epoch))
-        watermark = leadership.committed if acks is Acks.ALL else leadership.promised
-        if watermark.value >= appended.end_offset:
-            return None
-        waiter = watermark.reach(appended.end_offset)
-        if acks is Acks.ALL:
-            waiter.addTimeout(self._ack_all_timeout_s, self._clock, self._unconfirmed(appended))
-        return waiter
+            return fail(
+                NotLeader(
+                    f"{self.tp}: epoch {appended.leader_epoch} ended before the append was confirmed;"
+                    " whether it stays is unknown"
+                )
+            )
+        return leadership.acknowledged(appended, acks)
 
     def fetch(self, offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> "Deferred[Fetched]":
         """What lies between *offset* and the watermark; parked up to *max_wait_s* until *min_bytes* are there."""
-        log, visible = self.log, self._visible.value
-        if not log.start_offset <= offset <= log.end_offset:
-            return fail(
-                OffsetOutOfRange(
-                    f"{self.tp}: offset {offset} is outside the log, which starts at {log.start_offset}"
-                    f" and ends at {log.end_offset}"
-                )
-            )
-        if offset < visible and (min_bytes <= 1 or max_wait_s <= 0):
-            return log.read(offset, max_bytes, visible).addCallback(self._fetched, offset, visible)
-        if max_wait_s <= 0:
-            return succeed(Fetched(offset, b"", visible, log.start_offset))
-        return Deferred.fromCoroutine(self._fetch_when_there(offset, max_bytes, max_wait_s, min(min_bytes, max_bytes)))
+        return self._visible.fetch(offset, max_bytes, max_wait_s, min_bytes)
 
     def offset_for(self, timestamp_ms: int) -> "Deferred[tuple[int, int] | None]":
         """Offset and timestamp of the first visible record at or after *timestamp_ms*, or None."""
-        return self.log.offset_for(timestamp_ms).addCallback(
-            lambda found: None if found is None or found[0] >= self._visible.value else found
-        )
-
-    def watch_high_watermark(self, observer: Callable[[int], None]) -> None:
-        """Call *observer* with the high watermark at every rise. It must not raise."""
-        self._visible.observe(observer)
+        return self._visible.offset_for(timestamp_ms)
 
     def release_waits(self, reason: FluxError) -> None:
         """Fail every parked fetch with *reason*, and park none from now on."""
-        self._no_waiting = reason
         self._visible.release(reason)
+
+    def watch_high_watermark(self, observer: Callable[[int], None]) -> None:
+        """Call *observer* with the high watermark at every rise. It must not raise."""
+        self._visible.watermark.observe(observer)
 
     # --- roles ---
 
@@ -172,12 +165,22 @@ class Partition:
             replicas,
             isr,
             self._limits,
-            high_watermark=self._visible.value,
+            high_watermark=self._visible.watermark.value,
             log_end=self.log.end_offset,
             now=self._clock.seconds(),
         )
-        self._leadership = Leadership(self.tp, leader_epoch, progress, self._visible, self._propose_isr)
+        self._leadership = Leadership(
+            self.tp,
+            leader_epoch,
+            progress,
+            self._visible.watermark,
+            self._clock,
+            self._ack_all_timeout_s,
+            self._propose_isr,
+        )
         self._leadership.promise(self.log.promised.value)
+        if self.log.failure is not None:
+            self._leadership.end(self.log.failure)
 
     def follow(self, leader_epoch: int, leader: str) -> None:
         """Follow in *leader_epoch*. *leader* says who leads, as a sentence goes on: ``is led by broker 1``."""
@@ -186,9 +189,9 @@ class Partition:
 
     def close(self, reason: FluxError) -> None:
         """The partition is gone: whatever waits fails with *reason*, and so does whoever comes."""
-        self._refusal = self._no_waiting = reason
+        self._refusal = reason
         self._change_epoch(self.leader_epoch, reason)
-        self._visible.fail(reason)
+        self._visible.close(reason)
 
     def limit(self, limits: Limits) -> None:
         """Other *limits* hold from now on."""
@@ -196,6 +199,36 @@ class Partition:
         if self._leadership is not None:
             self._leadership.progress.limits = limits
             self._leadership.stored(self._leadership.progress.isr)
+
+    # --- forgetting ---
+
+    def delete_records(self, before: int) -> "Deferred[int]":
+        """Forget what is below offset *before*; fire with the log's start when that is durable.
+
+        :raises NotLeader: this replica follows. :raises OffsetOutOfRange: *before* is above the high watermark.
+        """
+        return Deferred.fromCoroutine(self._delete_records(before))
+
+    async def _delete_records(self, before: int) -> int:
+        self._must_lead()
+        if before > self.high_watermark:
+            raise OffsetOutOfRange(
+                f"{self.tp}: offset {before} is above the high watermark {self.high_watermark};"
+                " only committed records can be deleted"
+            )
+        await self.log.move_start(before)
+        return self.log.start_offset
+
+    def truncate_to_leader(self, leader_epoch: int, end_offset: int) -> "Deferred[bool]":
+        """See :func:`flux.replication.truncation.truncate_to_leader`; only while following."""
+        assert self._leadership is None, f"{self.tp}: a leader does not truncate"
+        return Deferred.fromCoroutine(
+            truncate_to_leader(self.tp, self.log, self.high_watermark, leader_epoch, end_offset)
+        )
+
+    def holds_keys(self) -> "Deferred[bool]":
+        """Whether any record has a key, so that more partitions would part it from its successors."""
+        return Deferred.fromCoroutine(holds_keys(self.log))
 
     # --- replicas ---
 
@@ -207,13 +240,7 @@ class Partition:
         leadership = self._leadership
         if leadership is None:
             raise BadRequest(f"{self.tp}: this broker is a follower of it, and replicas report to the leader")
-        followers = leadership.progress.replicas - 1
-        if not 1 <= replica <= followers:
-            valid = f"1 to {followers}" if followers else "none, its replication factor is 1"
-            raise BadRequest(f"replica id: {replica} is no follower of {self.tp}; valid ids: {valid}")
-        if offset < -1:
-            raise BadRequest(f"offset: {offset} is below -1, which says that nothing is held")
-        leadership.report(replica, offset + 1, self.log.end_offset, self._clock.seconds())
+        leadership.report(replica, offset, self.log.end_offset, self._clock.seconds())
         return self.judge()
 
     def judge(self) -> "Deferred[None] | None":
@@ -224,18 +251,33 @@ class Partition:
 
     def explain(self) -> Explanation:
         """Why the watermark stands where it stands."""
-        log, visible, leadership = self.log, self._visible.value, self._leadership
+        log, visible, leadership = self.log, self._visible.watermark.value, self._leadership
         if leadership is None:
-            isr, min_isr, replicas, sentence = (), self._limits.min_isr, [], str(self._refusal)
+            min_isr, replicas, sentence = self._limits.min_isr, [], str(self._refusal)
         else:
-            isr, min_isr = leadership.progress.isr, leadership.progress.min_isr
+            min_isr = leadership.progress.min_isr
             replicas = leadership.progress.standings(log.end_offset, self._clock.seconds())
-            sentence = why(visible, log.end_offset, isr, min_isr, replicas)
+            sentence = why(visible, log.end_offset, self.isr, min_isr, replicas)
         return Explanation(
-            self.role, self.leader_epoch, visible, log.start_offset, log.end_offset, log.promised.value, min_isr, isr, replicas, sentence
+            self.role,
+            self.leader_epoch,
+            visible,
+            log.start_offset,
+            log.end_offset,
+            log.promised.value,
+            min_isr,
+            tuple(self.isr),
+            replicas,
+            sentence,
         )
 
     # --- inside ---
+
+    def _must_lead(self) -> Leadership:
+        if self._leadership is None:
+            # One instance, raised often: it would collect every raiser's frames.
+            raise self._refusal.with_traceback(None)
+        return self._leadership
 
     def _change_epoch(self, leader_epoch: int, reason: FluxError) -> None:
         assert leader_epoch >= self.leader_epoch, f"{self.tp}: epoch {leader_epoch} after {self.leader_epoch}"
@@ -244,47 +286,11 @@ class Partition:
         if leadership is not None:
             leadership.end(reason)
 
-    def _deposed(self, leader_epoch: int) -> FluxError:
-        return NotLeader(f"{self.tp}: epoch {leader_epoch} ended before the append was confirmed; whether it stays is unknown")
-
     def _promise_rose(self, end_offset: int) -> None:
         if self._leadership is not None:
             self._leadership.promise(end_offset)
 
     def _promise_failed(self, failure: Failure) -> None:
         if self._leadership is not None:
+            assert failure.value is not None  # a Watermark fails with an exception
             self._leadership.end(failure.value)
-
-    def _unconfirmed(self, appended: Appended) -> Callable[[object, float], int]:
-        def give_up(_result: object, timeout_s: float) -> int:
-            raise ReplicationTimeout(
-                f"partition {self.tp}, offset {appended.base_offset}: appended, not yet confirmed after {timeout_s:g} s;"
-                f" the high watermark stands at {self._visible.value}, in sync are {list(self.isr)}"
-            )
-
-        return give_up
-
-    def _fetched(self, data: bytes, offset: int, visible: int) -> Fetched:
-        return Fetched(offset, data, visible, self.log.start_offset)
-
-    async def _fetch_when_there(self, offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> Fetched:
-        deadline = self._clock.seconds() + max_wait_s
-        data, short = b"", -1
-        while True:
-            visible = self._visible.value
-            if offset < visible:
-                data = await self.log.read(offset, max_bytes, visible)
-            left = deadline - self._clock.seconds()
-            # A read that a longer log did not make longer stopped for the log's own reasons: waiting would not help.
-            if len(data) >= max(min_bytes, 1) or left <= 0 or len(data) == short:
-                return self._fetched(data, offset, visible)
-            short = len(data) or -1
-            try:
-                await self._rise_above(max(visible, offset)).addTimeout(left, self._clock)
-            except DeferredTimeout:
-                return self._fetched(data, offset, self._visible.value)
-            if min_bytes > 1:
-                await deferLater(self._clock, min(_REREAD_S, left))
-
-    def _rise_above(self, offset: int) -> "Deferred[int]":
-        return fail(self._no_waiting) if self._no_waiting is not None else self._visible.reach(offset + 1)

@@ -13,9 +13,21 @@ class Answer:
     so a handler that was given up cannot answer twice.
     """
 
-    __slots__ = ("command", "correlation_ids", "deadline_s", "is_over", "lines", "on_arrival", "overlaps", "overtakable", "waiting_for")
+    __slots__ = (
+        "command",
+        "correlation_ids",
+        "deadline_s",
+        "is_over",
+        "lines",
+        "on_arrival",
+        "overlaps",
+        "overtakable",
+        "waiting_for",
+    )
 
-    def __init__(self, command: str, correlation_ids: Sequence[bytes], overlaps: bool, lines: bytes | None = None) -> None:
+    def __init__(
+        self, command: str, correlation_ids: Sequence[bytes], overlaps: bool, lines: bytes | None = None
+    ) -> None:
         self.command = command
         self.correlation_ids = correlation_ids
         self.overlaps = overlaps  # the next run of such a command need not wait for it

@@ -59,7 +59,9 @@ class Dispatch:
     def expire(self, answer: Answer) -> None:
         """Answer with an error now what has waited past its deadline, and cancel its handler."""
         count, first = len(answer.correlation_ids), _shown(answer.correlation_ids[0])
-        self._log.warn("{command} {first} (of {count}) was not answered in time", command=answer.command, first=first, count=count)
+        self._log.warn(
+            "{command} {first} (of {count}) was not answered in time", command=answer.command, first=first, count=count
+        )
         error = InternalError(
             f"{answer.command}: not answered within its time and {self._request_timeout_s * 1000:.0f} ms more;"
             " whether it took effect is unknown, so look before repeating it"
@@ -86,7 +88,9 @@ class Dispatch:
             if not isinstance(result, Deferred):
                 return Answer(command, correlation_ids, binding.overlaps, render(result, correlation_ids))
         except Exception as error:
-            return Answer(command, correlation_ids, binding.overlaps, self._failed(command, correlation_ids, error, session))
+            return Answer(
+                command, correlation_ids, binding.overlaps, self._failed(command, correlation_ids, error, session)
+            )
         answer = Answer(command, correlation_ids, binding.overlaps)
         answer.waiting_for = result
         result.addCallback(render, correlation_ids)
@@ -98,7 +102,9 @@ class Dispatch:
 
     def _late_failure(self, failure: Failure, answer: Answer, session: ISession) -> None:
         if not answer.is_over:
-            answer.arrive(self._failed(answer.command, answer.correlation_ids, failure.value, session))
+            error = failure.value
+            assert error is not None, "a Failure holds an exception"
+            answer.arrive(self._failed(answer.command, answer.correlation_ids, error, session))
         elif not failure.check(CancelledError, FluxError):
             self._log.failure("{command} failed after it was given up", failure, command=answer.command)
 
@@ -113,17 +119,23 @@ class Dispatch:
                 count=len(correlation_ids),
                 peer=session.peer,
             )
-            error = InternalError(f"{command} failed unexpectedly; the broker's log has the reason under correlation id {first}")
+            error = InternalError(
+                f"{command} failed unexpectedly; the broker's log has the reason under correlation id {first}"
+            )
         return error_lines(correlation_ids, error)
 
     def _unanswerable(self, lines: Lines) -> bytes:
         """Lines that are no frames, and commands nobody answers."""
         if not lines.command:
             reasons = zip(lines.correlation_ids, lines.arguments, strict=True)
-            return b"".join(error_line(correlation_id, BadRequest.code, _shown(reason)) for correlation_id, reason in reasons)
+            return b"".join(
+                error_line(correlation_id, BadRequest.code, _shown(reason)) for correlation_id, reason in reasons
+            )
         near = self._suggestions.near(lines.command)
         hint = f"did you mean {' or '.join(near)}?" if near else "HELP lists the commands"
-        return error_lines(lines.correlation_ids, UnknownCommand(f"command: {lines.command[:_SHOWN_WORD]} is not known here; {hint}"))
+        return error_lines(
+            lines.correlation_ids, UnknownCommand(f"command: {lines.command[:_SHOWN_WORD]} is not known here; {hint}")
+        )
 
 
 def error_lines(correlation_ids: Sequence[bytes], error: FluxError) -> bytes:

@@ -12,6 +12,7 @@ from flux.config import ServerConfig
 from flux.errors import FluxError, ShuttingDown, Throttled
 from flux.server.dispatch import Dispatch, error_lines
 from flux.server.protocol import FluxProtocol
+from flux.wire.v1 import NO_ID
 
 _LONGEST_SWEEP_S = 1.0
 
@@ -25,7 +26,7 @@ class Refused(Protocol):
     def connectionMade(self) -> None:
         """Say it and close."""
         assert self.transport is not None
-        self.transport.write(error_lines((b"0",), self._error))
+        self.transport.write(error_lines((NO_ID,), self._error))
         self.transport.loseConnection()
 
 
@@ -115,7 +116,9 @@ class FluxFactory(Factory):
         if self._drained is not None:
             return ShuttingDown("this broker is shutting down; connect to another or later")
         if len(self.connections) >= config.max_connections:
-            return Throttled(f"there are {config.max_connections} connections, which is max_connections; close some first")
+            return Throttled(
+                f"there are {config.max_connections} connections, which is max_connections; close some first"
+            )
         if host is not None and self._per_peer[host] >= config.max_connections_per_peer:
             return Throttled(
                 f"{host} has {config.max_connections_per_peer} connections, which is max_connections_per_peer; close some first"
@@ -145,7 +148,9 @@ class FluxFactory(Factory):
         if self._patience_ends is not None and self._patience_ends.active():
             self._patience_ends.cancel()
         if self.connections:
-            self._log.warn("{count} connections are closed unanswered: the drain took too long", count=len(self.connections))
+            self._log.warn(
+                "{count} connections are closed unanswered: the drain took too long", count=len(self.connections)
+            )
         self._busy.clear()
         for connection in list(self.connections):
             connection.abort()

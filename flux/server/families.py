@@ -42,7 +42,9 @@ def load(package: ModuleType) -> list[ICommandFamily]:
         if not any(family is other for other in found) and _keeps_its_promise(family):
             found.append(family)
     for name, reason in _broken_drop_ins(package):
-        _log.error("drop-in {name} cannot be imported; the broker starts without it: {reason}", name=name, reason=reason)
+        _log.error(
+            "drop-in {name} cannot be imported; the broker starts without it: {reason}", name=name, reason=reason
+        )
     return found
 
 
@@ -70,7 +72,9 @@ def bind(families: Iterable[ICommandFamily], broker: IBroker) -> dict[str, Bindi
             table[command] = binding
         names.append(family.name)
     _log.info(
-        "command families: {families}; commands: {commands}", families=", ".join(names), commands=" ".join(sorted(table))
+        "command families: {families}; commands: {commands}",
+        families=", ".join(names),
+        commands=" ".join(sorted(table)),
     )
     return table
 
@@ -100,9 +104,13 @@ def _bindings(family: str, bound: Mapping[type[Any], Callable[..., Any]]) -> dic
             raise TypeError(f"what answers {command} is {handler!r}, which cannot be called")
         is_run = hasattr(request, "decode_run")
         decode = request.decode_run if is_run else request.decode
-        binding = Binding(family, request, decode, handler, is_run, is_run and bool(getattr(request, "OVERLAPS", False)))
+        binding = Binding(
+            family, request, decode, handler, is_run, is_run and bool(getattr(request, "OVERLAPS", False))
+        )
         if command in bindings:
-            raise DuplicateCommand(f"command {command} is bound twice, to {_where(bindings[command])} and {_where(binding)}")
+            raise DuplicateCommand(
+                f"command {command} is bound twice, to {_where(bindings[command])} and {_where(binding)}"
+            )
         bindings[command] = binding
     return bindings
 

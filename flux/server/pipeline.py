@@ -8,12 +8,15 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from flux.interfaces import ISession
 from flux.server.answer import Answer
 from flux.server.dispatch import Dispatch
-from flux.wire.v1 import Lines, cut
+from flux.wire.v1 import MAX_CUT, Lines, cut
 
-_SLICE = 4096  # lines cut at once: more than one read holds of any but the shortest lines, few enough not to stall the reactor
 _TURN_S = 0.01  # a connection with more to do than this lets the others have their turn
-_FLUSH_BYTES = 1 << 16  # answers collected before they are written: the transport must get a chance to say that nobody reads
-_OVERTAKABLE = 64  # parked at once on one connection; one more is waited for like any other, so that a wake-up stays bounded
+_FLUSH_BYTES = (
+    1 << 16
+)  # answers collected before they are written: the transport must get a chance to say that nobody reads
+_OVERTAKABLE = (
+    64  # parked at once on one connection; one more is waited for like any other, so that a wake-up stays bounded
+)
 
 
 class Pipeline:
@@ -40,7 +43,9 @@ class Pipeline:
         self._clock = clock
         self._write = write
         self._progressed = progressed
-        self._slices: deque[list[bytes]] = deque()  # lines not yet cut into runs
+        self._slices: deque[list[bytes]] = (
+            deque()
+        )  # lines to be cut into runs when it is their turn: one read can hold 100,000
         self._runs: deque[Lines] = deque()  # not yet started
         self._starting: Iterator[Answer] = iter(())  # of the run that was begun last
         self._unstarted = 0  # requests left in it
@@ -61,8 +66,8 @@ class Pipeline:
 
     def add(self, lines: list[bytes], size: int) -> None:
         """Complete lines, without their ends, as they were read: *size* bytes in all."""
-        for start in range(0, len(lines), _SLICE):
-            self._slices.append(lines[start : start + _SLICE])
+        for start in range(0, len(lines), MAX_CUT):
+            self._slices.append(lines[start : start + MAX_CUT])
         self.requests += len(lines)
         self.bytes += size
         self._added += len(lines)

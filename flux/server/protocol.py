@@ -1,7 +1,6 @@
 """One connection: bytes → lines, answers → bytes, and when to stop reading or to close."""
 
 import enum
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from twisted.internet.interfaces import (
     IPushProducer,
     IReactorTime,
     ISSLTransport,
-    ITCPTransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
@@ -20,35 +18,15 @@ from zope.interface import implementer
 
 from flux.config import ServerConfig
 from flux.errors import BadRequest, FluxError, MessageTooLarge
-from flux.interfaces import ISession
 from flux.server.dispatch import Dispatch, error_lines
 from flux.server.patience import Patience
 from flux.server.pipeline import Pipeline
+from flux.server.session import Session
+from flux.server.tuning import tune
+from flux.wire.v1 import NO_ID
 
 if TYPE_CHECKING:
     from flux.server.factory import FluxFactory
-
-_READ_BYTES = 1 << 18  # measured: with less a run is cut where a read ends; also the transport's mark for "nobody reads"
-_NO_REQUEST = (b"0",)  # the id under which lines that are no request are answered
-# A peer that vanished is noticed within 60 s, idle or not.
-_KEEPALIVE = (
-    (socket.TCP_KEEPIDLE, 30),
-    (socket.TCP_KEEPINTVL, 10),
-    (socket.TCP_KEEPCNT, 3),
-    (socket.TCP_USER_TIMEOUT, 60_000),
-)
-
-
-@implementer(ISession)
-class Session:
-    """Who speaks on a connection."""
-
-    __slots__ = ("client_id", "peer", "principal")
-
-    def __init__(self, peer: str) -> None:
-        self.peer = peer
-        self.principal: str | None = None
-        self.client_id: str | None = None
 
 
 class Pause(enum.Enum):
@@ -77,9 +55,13 @@ class FluxProtocol(LineReceiver):
         self._dispatch = dispatch
         self._clock = clock
         self._config = config
-        self._begun = bytearray()  # a line without its end; appended to and never scanned again, so long lines cost no more
+        self._begun = (
+            bytearray()
+        )  # a line without its end; appended to and never scanned again, so long lines cost no more
         self._pauses: set[Pause] = set()
-        self._last_words: bytes | None = None  # set: nothing more is read; sent when all before is answered, then the end
+        self._last_words: bytes | None = (
+            None  # set: nothing more is read; sent when all before is answered, then the end
+        )
         self._over = False  # nothing more is written
         self._dropping = False  # our side is closed; what the peer still sends is dropped
         self._unended = Patience(config.partial_line_timeout_ms / 1000)
@@ -92,15 +74,9 @@ class FluxProtocol(LineReceiver):
     def connectionMade(self) -> None:
         """Take part in the factory's sweep and limits, and in the transport's back-pressure."""
         transport = self.transport
-        self.session = Session(_name(transport.getPeer()))
+        self.session = Session(transport.getPeer())
         self.pipeline = Pipeline(self._dispatch, self.session, self._clock, self._write, self._progressed)
-        transport.bufferSize = _READ_BYTES
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)  # answers are whole: holding one back for the last one's ACK costs 40 ms
-            transport.setTcpKeepAlive(True)
-            for option, value in _KEEPALIVE:
-                with suppress(OSError):  # a proxy's or a test's socket may know none of them
-                    transport.getHandle().setsockopt(socket.IPPROTO_TCP, option, value)
+        tune(transport)
         transport.registerProducer(self, True)
         self.factory.opened(self)
 
@@ -198,7 +174,9 @@ class FluxProtocol(LineReceiver):
             else:
                 timeout_ms = self._config.partial_line_timeout_ms
                 self._begun.clear()
-                self._refuse(BadRequest(f"line: begun and not ended within {timeout_ms} ms; end each request with a newline"))
+                self._refuse(
+                    BadRequest(f"line: begun and not ended within {timeout_ms} ms; end each request with a newline")
+                )
         elif self._silent.is_over(now, self.pipeline.is_empty and not self._begun and not self._over):
             self._close()
 
@@ -233,7 +211,8 @@ class FluxProtocol(LineReceiver):
         if pipeline.requests >= config.max_in_flight_requests or pipeline.bytes >= config.max_in_flight_bytes:
             self._pause(Pause.TOO_MUCH_IN_FLIGHT)
         elif Pause.TOO_MUCH_IN_FLIGHT in self._pauses and (
-            pipeline.requests <= config.max_in_flight_requests // 2 and pipeline.bytes <= config.max_in_flight_bytes // 2
+            pipeline.requests <= config.max_in_flight_requests // 2
+            and pipeline.bytes <= config.max_in_flight_bytes // 2
         ):
             self._resume(Pause.TOO_MUCH_IN_FLIGHT)
         if pipeline.is_empty:
@@ -252,7 +231,7 @@ class FluxProtocol(LineReceiver):
             self.transport.resumeProducing()
 
     def _refuse(self, error: FluxError) -> None:
-        self._end(error_lines(_NO_REQUEST, error))
+        self._end(error_lines((NO_ID,), error))
 
     def _end(self, last_words: bytes) -> None:
         """Read no more; answer what is outstanding, send *last_words*, close."""
@@ -265,7 +244,7 @@ class FluxProtocol(LineReceiver):
         transport = self.transport
         assert self._last_words is not None, "there are last words"
         transport.write(self._last_words)
-        if self._last_words and IHalfCloseableDescriptor.providedBy(transport) and not ISSLTransport.providedBy(transport):
+        if self._last_words and _closes_by_halves(transport):
             # The peer may be sending still. Closing now would reset the connection, and the reset overtakes the answer: so close our
             # side only, and drop what comes until the peer closes too, for as long as a line may take.
             transport.unregisterProducer()
@@ -288,6 +267,5 @@ def _length(line: bytes | bytearray) -> int:
     return len(line) - line.endswith(b"\r")
 
 
-def _name(address: object) -> str:
-    host, port = getattr(address, "host", None), getattr(address, "port", None)
-    return f"{host}:{port}" if host is not None else str(address)
+def _closes_by_halves(transport: object) -> bool:
+    return IHalfCloseableDescriptor.providedBy(transport) and not ISSLTransport.providedBy(transport)

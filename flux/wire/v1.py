@@ -1,10 +1,10 @@
-"""Frames of protocol V1, and what a request, a reply and a run are.
+r"""Frames of protocol V1, and what a request, a reply and a run are.
 
 ::
 
-    request   V1|<correlation id>|<command>|<args>\\n
-    success   V1|<correlation id>|OK|<payload>\\n
-    error     V1|<correlation id>|ERR|<CODE>|<message>\\n
+    request   V1|<correlation id>|<command>|<args>\n
+    success   V1|<correlation id>|OK|<payload>\n
+    error     V1|<correlation id>|ERR|<CODE>|<message>\n
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,9 @@ from flux.wire.encoding import BLANKS, shown
 MAX_CUT = 4096  # requests in a run: what one pass of a handler may hold and make others wait for
 MAX_MESSAGE = 1000  # characters of an error: a message that repeats a value must not become as long as that
 NO_ID = b"0"  # what a line that is no frame is answered under
+
+_NOT_SPELLED = b"\n"  # equals no command
+_CR, _PIPE = ord("\r"), ord("|")  # `in` finds a byte by its number eight times as fast as by its bytes
 
 
 class Request(Protocol):
@@ -103,14 +106,14 @@ def cut(lines: Sequence[bytes]) -> list[Lines]:
 def _cut(lines: Sequence[bytes]) -> list[Lines]:
     runs: list[Lines] = []
     name = ""
-    spelled = b""  # the open run's command, as its last request wrote it
+    spelled = _NOT_SPELLED  # the open run's command, as its last request wrote it
     correlation_ids: list[bytes] = []
     arguments: list[bytes] = []
     for line in lines:
         try:
             version, correlation_id, command, text = line.split(b"|", 3)
         except ValueError:
-            command = b""
+            command = _NOT_SPELLED
         else:
             # What clients write, read without a call: one more of the same, nothing to trim. strip() without an argument trims
             # more than blanks, so whatever it would change is left to _read, CR at the end included.
@@ -126,7 +129,7 @@ def _cut(lines: Sequence[bytes]) -> list[Lines]:
                 continue
         before = name
         name, correlation_id, text = _read(line)
-        spelled = command if name else b"\n"  # which no command is spelled as
+        spelled = command if name else _NOT_SPELLED
         if name != before or not runs:
             correlation_ids, arguments = [], []
             runs.append(Lines(name, correlation_ids, arguments))
@@ -172,10 +175,10 @@ def request_line(correlation_id: bytes, command: str, arguments: bytes) -> bytes
     """A whole request line, LF included. :raises BadRequest: it would be read as something else."""
     name = command.encode("utf-8", "backslashreplace")
     for field, part in (("correlation id", correlation_id), ("command", name)):
-        if not part or 124 in part or part.strip(BLANKS) != part:
+        if not part or _PIPE in part or part.strip(BLANKS) != part:
             raise BadRequest(f"{field}: {shown(part)} cannot be sent; use text without | and without blanks around it")
     line = b"V1|%b|%b|%b\n" % (correlation_id, name, arguments)
-    if 13 in line or line.find(b"\n") != len(line) - 1:
+    if _CR in line or line.find(b"\n") != len(line) - 1:
         raise BadRequest(f"frame: {shown(line[:-1])} holds a line end; encode it with enc=pct or enc=b64")
     return line
 

@@ -8,21 +8,26 @@ import os
 import resource
 import stat
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from flux.disk.files import File, FilesDirectory
+from flux.interfaces import IDirectory, IFile
 from tests.disk import contract
 
 LIMIT = 1 << 30  # far beyond what anything else in this process writes
 
 
-class RealDirectory(contract.SynchronousTestCase):
-    """A directory that exists, and files of any size cut off at LIMIT."""
+class RealDirectory(SynchronousTestCase):
+    """A directory that exists, and no file in it larger than LIMIT where a test says so."""
+
+    directory: IDirectory
 
     def setUp(self) -> None:
         self.directory = FilesDirectory(self.mktemp())
         self.directory.make()
 
-    def limited(self, room: int) -> File:
-        """A file, sparse and one long name for nothing, that may still grow by *room* bytes; then the system says EFBIG."""
+    def limited(self, room: int) -> IFile:
+        """A sparse file that may still grow by *room* bytes; then the system says EFBIG."""
         path = os.path.join(self.directory.path, "limited")
         with open(path, "wb") as sparse:
             sparse.truncate(LIMIT - room)
@@ -53,7 +58,10 @@ class FilesTests(RealDirectory):
         self.directory.child("topic").make()
         self.directory.create("file").close()
         self.directory.lock("lock")()
-        modes = {name: stat.S_IMODE(os.stat(os.path.join(self.directory.path, name)).st_mode) for name in ("topic", "file", "lock")}
+        modes = {
+            name: stat.S_IMODE(os.stat(os.path.join(self.directory.path, name)).st_mode)
+            for name in ("topic", "file", "lock")
+        }
         self.assertEqual(modes, {"topic": 0o700, "file": 0o600, "lock": 0o600})
 
     def test_a_symbolic_link_is_not_followed(self) -> None:

@@ -1,0 +1,1 @@
+"""Measures Flux and its peers in one run; prints, asserts nothing. ``python -m bench --help``."""

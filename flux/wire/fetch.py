@@ -1,0 +1,239 @@
+"""The fetch family: records as text, and where a partition begins and ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from flux.errors import BadRequest
+from flux.wire.encoding import Encoding, percent_encoded, shown
+from flux.wire.fields import Arguments, Payload, write_arguments, write_payload
+from flux.wire.values import INT64_MAX, read_integer, spellings
+
+End = Literal["earliest", "latest"]
+
+_ENCODINGS = spellings(Encoding)
+_ENDS: dict[str, End] = {"earliest": "earliest", "latest": "latest"}
+_DEFAULT_MAX_BYTES = 1 << 20
+# What breaks the frame of a plain answer: control bytes, and the comma between messages. LF is found by counting.
+_UNSAFE = bytes(range(0x20)) + b"\x7f,"
+_SAFE = bytes(byte for byte in range(256) if byte not in _UNSAFE)
+_SAFE_OR_LF = _SAFE + b"\n"
+_UNESCAPES = {percent_encoded(bytes([byte]))[1:]: bytes([byte]) for byte in _UNSAFE}
+
+
+@dataclass(frozen=True, slots=True)
+class Consume:
+    """Records from an offset on. ``reset`` says where to go if the log does not hold it; ``enc`` None is the plain text."""
+
+    topic: str
+    partition: int
+    offset: int
+    max_records: int = INT64_MAX
+    max_bytes: int = _DEFAULT_MAX_BYTES
+    wait_ms: int = 0
+    min_bytes: int = 1
+    enc: Encoding | None = None
+    reset: End | None = None
+    any_order: bool = False
+
+    COMMAND: ClassVar[str] = "CONSUME"
+    USAGE: ClassVar[str] = (
+        "<topic> <partition> <offset> [max_records=<n>] [max_bytes=<n>] [wait_ms=<ms>] [min_bytes=<n>] [enc=pct|b64]"
+        " [reset=earliest|latest] [order=any]"
+    )
+    HELP: ClassVar[str] = (
+        "Answers the records from an offset on as messages=<offset>:<value>,<offset>:<value>,… then hw, the offset of the last"
+        " committed record, next, the offset to go on from, and log_start, the first one there is. With nothing to show it answers at"
+        " once, or with wait_ms= waits that long for min_bytes= (1). max_bytes= (1048576) and max_records= bound the answer. Commas,"
+        " control bytes and the blank of ' hw=' inside a value are percent-encoded; with enc=pct or enc=b64 the whole value is, so"
+        " that it decodes exactly. reset= says where to go if the log no longer, or not yet, holds the offset; with order=any"
+        " requests behind this one need not wait for it."
+    )
+
+    @property
+    def wait_s(self) -> float:
+        """How long it may be parked, in seconds."""
+        return self.wait_ms / 1000
+
+    @property
+    def overtakable(self) -> bool:
+        """Whether requests behind it may be answered first."""
+        return self.any_order
+
+    @classmethod
+    def decode(cls, arguments: bytes) -> Self:
+        """:raises BadRequest: names the field, the value and the way out."""
+        cursor = Arguments(arguments, cls)
+        topic = cursor.topic()
+        partition = cursor.integer("partition", minimum=0)
+        offset = cursor.integer("offset", minimum=0)
+        if not cursor.more:
+            return cls(topic, partition, offset)
+        options = cursor.options("max_records", "max_bytes", "wait_ms", "min_bytes", "enc", "reset", "order")
+        return cls(
+            topic,
+            partition,
+            offset,
+            options.integer("max_records", INT64_MAX, minimum=1),
+            options.integer("max_bytes", _DEFAULT_MAX_BYTES, minimum=1),
+            options.integer("wait_ms", 0, minimum=0),
+            options.integer("min_bytes", 1, minimum=0),
+            options.choice("enc", _ENCODINGS, None),
+            options.choice("reset", _ENDS, None),
+            options.choice("order", {"any": True}, False),
+        )
+
+    def encode(self) -> bytes:
+        """The arguments, without options at their defaults. :raises BadRequest: the topic is not one word."""
+        return write_arguments(
+            self.topic,
+            self.partition,
+            self.offset,
+            max_records=_unless(INT64_MAX, self.max_records),
+            max_bytes=_unless(_DEFAULT_MAX_BYTES, self.max_bytes),
+            wait_ms=_unless(0, self.wait_ms),
+            min_bytes=_unless(1, self.min_bytes),
+            enc=self.enc,
+            reset=self.reset,
+            order="any" if self.any_order else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """Records, and where to go on. ``high_watermark`` is *exclusive*, as inside the broker; it is printed less one.
+
+    A value of None (a tombstone) is shown as an empty one.
+    """
+
+    offsets: Sequence[int]
+    values: Sequence[bytes | None]
+    high_watermark: int
+    next_offset: int
+    log_start: int
+    enc: Encoding | None = None
+
+    def encode(self) -> bytes:
+        """``messages=<o>:<value>,… hw= next= log_start=``, values encoded as ``enc`` says."""
+        present = [value or b"" for value in self.values]
+        values = _plain(present) if self.enc is None else [self.enc.encode(value) for value in present]
+        messages = b",".join([b"%d:%b" % message for message in zip(self.offsets, values, strict=True)])
+        return b"messages=%b hw=%d next=%d log_start=%d" % (
+            messages,
+            self.high_watermark - 1,
+            self.next_offset,
+            self.log_start,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes, enc: Encoding | None = None) -> Self:
+        """What a request with this *enc* was answered. Exact with an encoding.
+
+        Without one it is a best guess, because plain text does not escape ``%``: a value that was stored holding ``%2C``, or
+        another escape of the plain text, comes back as the byte that this stands for.
+
+        :raises BadRequest: this is no such payload.
+        """
+        name, equals, rest = payload.partition(b"=")
+        messages, blank, tail = rest.partition(b" hw=")
+        if name != b"messages" or not equals or not blank:
+            raise BadRequest(f"messages: {shown(payload)} is no answer to CONSUME; is this a broker that speaks V1?")
+        fields = Payload(b"hw=" + tail)
+        offsets: list[int] = []
+        values: list[bytes | None] = []
+        for message in messages.split(b",") if messages else ():
+            offset, colon, text = message.partition(b":")
+            if not colon:
+                raise BadRequest(f"messages: {shown(message)} has no colon; every message is <offset>:<value>")
+            offsets.append(read_integer("messages", offset))
+            values.append(_unescaped(text) if enc is None else enc.decode("messages", text))
+        return cls(offsets, values, fields.integer("hw") + 1, fields.integer("next"), fields.integer("log_start"), enc)
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Where a partition begins or ends, or which record is the first at or after a time (milliseconds since the epoch)."""
+
+    topic: str
+    partition: int
+    at: End | int
+
+    COMMAND: ClassVar[str] = "OFFSETS"
+    USAGE: ClassVar[str] = "<topic> <partition> at=earliest|latest|<unix ms>"
+    HELP: ClassVar[str] = (
+        "Answers an offset: of the first record there is, of the next one to come, or of the first that is not older than a time;"
+        " offset=-1 if no record is that late. timestamp is that record's, -1 if there is none."
+    )
+
+    @classmethod
+    def decode(cls, arguments: bytes) -> Self:
+        """:raises BadRequest: names the field, the value and the way out."""
+        cursor = Arguments(arguments, cls)
+        topic = cursor.topic()
+        partition = cursor.integer("partition", minimum=0)
+        word = cursor.options("at").word("at")
+        end = _ENDS.get(word.lower().decode("latin-1"))
+        if end is None and not word.lstrip(b"+-").isdigit():
+            raise BadRequest(
+                f"at: {shown(word)} is not known here; use earliest, latest or milliseconds since the Unix epoch"
+            )
+        return cls(topic, partition, end or read_integer("at", word, minimum=0))
+
+    def encode(self) -> bytes:
+        """The arguments. :raises BadRequest: the topic is not one word."""
+        return write_arguments(self.topic, self.partition, at=self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetFound:
+    """Both as printed: -1 where there is none."""
+
+    offset: int
+    timestamp_ms: int
+
+    def encode(self) -> bytes:
+        """``offset= timestamp=``."""
+        return write_payload(offset=self.offset, timestamp=self.timestamp_ms)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        """:raises BadRequest: a field is missing."""
+        fields = Payload(payload)
+        return cls(fields.integer("offset"), fields.integer("timestamp"))
+
+
+def _plain(values: list[bytes]) -> list[bytes]:
+    """*values* without what would break a plain answer's frame.
+
+    Looked at and mended all at once, by whole-text operations, as long as none holds the LF that keeps them apart meanwhile.
+    """
+    text = b"\n".join(values)
+    if text.count(b"\n") >= len(values) > 0:
+        return [_escaped(value, _SAFE) for value in values]
+    escaped = _escaped(text, _SAFE_OR_LF)
+    return values if escaped is text else escaped.split(b"\n")
+
+
+def _escaped(text: bytes, safe: bytes) -> bytes:
+    for byte in set(text.translate(None, safe)):
+        letter = bytes([byte])
+        text = text.replace(letter, percent_encoded(letter))
+    # replace() copies even if there is nothing to replace
+    return text.replace(b" hw=", b"%20hw=") if b" hw=" in text else text
+
+
+def _unescaped(text: bytes) -> bytes:
+    first, *rest = text.split(b"%")
+    pieces = [first]
+    for piece in rest:
+        if piece.startswith(b"20hw="):
+            pieces += b" ", piece[2:]
+        elif piece[:2] in _UNESCAPES:
+            pieces += _UNESCAPES[piece[:2]], piece[2:]
+        else:
+            pieces += b"%", piece
+    return b"".join(pieces)
+
+
+def _unless(default: int, value: int) -> int | None:
+    return None if value == default else value
