@@ -20,7 +20,22 @@ LEVELS = tuple(level.name for level in LogLevel.iterconstants())
 _TRACEBACK_LINE = "\n    "
 # What a client sent may stand in a log line; it must not forge another line, nor speak to the terminal.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) != "\n"} | {ord("\t"): "\t"}
-_OWN_KEYS = ("time", "level", "source", "message", "traceback")
+_TAKEN = (
+    "time",
+    "level",
+    "source",
+    "message",
+    "traceback",
+)  # our own keys in a JSON line, which no field of an event may take
+_LEGACY = (
+    "isError",
+    "system",
+    "failure",
+    "why",
+    "format",
+    "logLevel",
+    "printed",
+)  # what twisted.python.log adds to an event
 
 
 def observer(stream: TextIO, format: str, level: str) -> ILogObserver:
@@ -54,16 +69,14 @@ def as_json(event: LogEvent) -> str | None:
     if failure is not None:
         line["traceback"] = failure.getTraceback()
     for key, value in event.items():
-        if not key.startswith("log_") and key not in _OWN_KEYS and key not in _LEGACY_KEYS:
+        if not key.startswith("log_") and key not in _TAKEN + _LEGACY:
             line[key] = value if isinstance(value, str | int | float | bool | None) else str(value)
     return json.dumps(line) + "\n"
 
 
-_LEGACY_KEYS = ("isError", "system", "failure", "why", "format", "logLevel", "printed")  # what twisted.python.log adds
-
-
 def _source(event: LogEvent) -> str:
-    return str(event.get("log_namespace") or event.get("system") or "-")
+    namespace = event.get("log_namespace", "-")
+    return str(event.get("system", "-") if namespace == "log_legacy" else namespace)
 
 
 def _level(event: LogEvent) -> str:

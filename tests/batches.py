@@ -39,7 +39,7 @@ SOME_ROWS = st.lists(ROWS, min_size=1, max_size=8) | st.lists(PLAIN_ROWS, min_si
 def batch_of(rows: Sequence[Row]) -> EncodedBatch:
     """As a broker writes them."""
     keys, values, stamps, headers = zip(*rows, strict=True)
-    if any(stamps) or any(headers):
+    if any(stamp is not None for stamp in stamps) or any(headers):
         return encode(keys, values, NOW_MS, stamps, headers)
     return encode(keys, values, NOW_MS)
 

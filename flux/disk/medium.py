@@ -58,9 +58,8 @@ class FileNode:
     def cut(self, random: Random) -> None:
         """Any prefix of the unsynced bytes survives, at times followed by zeros up to where the file ended; truncations, or not."""
         written = sum(len(data) for _, data in self._unsynced if data is not None)
-        left = random.choice(
-            (0, written, random.randint(0, written))
-        )  # nothing and everything more often than by chance
+        # Nothing and everything more often than by chance: that is where code goes wrong.
+        left = random.choice((0, written, random.randint(0, written)))
         for position, data in self._unsynced:
             if data is not None:
                 self._to_medium(position, data[:left])

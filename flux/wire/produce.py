@@ -1,7 +1,7 @@
 """The produce family: one record a line, decoded and answered a run at a time.
 
-:class:`Produce` is one request, :class:`ProduceRun` the columns of many; both read a line by :func:`_read`, but the run takes the
-spelling clients use without it.
+:class:`Produce` is one request, :class:`ProduceRun` the columns of many. Both read a line by
+:func:`~flux.wire.produce_line.read_line`, but the run takes the spelling clients use without it.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from typing import ClassVar, Self
 
 from flux.errors import BadRequest, FluxError
 from flux.model import Acks, check_topic_name
-from flux.wire.encoding import BLANKS, Encoding, shown
+from flux.wire.encoding import Encoding
 from flux.wire.fields import Payload, write_payload
+from flux.wire.produce_line import ACKS, DEFAULT_ACKS, USAGE, option_start, read_line, travels_plain
 from flux.wire.v1 import error_line
-from flux.wire.values import read_choice, read_integer, read_topic, spellings
+from flux.wire.values import read_topic
 
-_USAGE = "<topic> <key>:<value> [acks=0|1|all] [enc=pct|b64] [key=null] [null=1] [ts=<unix ms>]"
 _HELP = (
     "Appends one record and answers its partition and offset, and hw, the offset of the last committed record. The key ends at the"
     " first colon and picks the partition; both it and the value may be empty. The value is the rest of the line as it is, up to"
@@ -23,11 +23,8 @@ _HELP = (
     " until all in-sync replicas do. enc= says that key and value are percent- or base64-encoded, so that any bytes can travel;"
     " key=null stores no key, null=1 no value, ts= the record's timestamp."
 )
-_OPTIONS = frozenset((b"acks", b"enc", b"key", b"null", b"ts"))
-_ACKS = spellings(Acks)
-_ENCODINGS = spellings(Encoding)
-_USUAL_ENDINGS = {b" acks=" + name.encode(): acks for name, acks in _ACKS.items()}
-_EQUALS, _TAB = ord("="), ord("\t")
+_USUAL_ENDINGS = {b" acks=" + name.encode(): acks for name, acks in ACKS.items()}
+_EQUALS = ord("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +34,22 @@ class Produce:
     topic: str
     key: bytes | None
     value: bytes | None
-    acks: Acks = Acks.LEADER
+    acks: Acks = DEFAULT_ACKS
     timestamp_ms: int | None = None
 
     COMMAND: ClassVar[str] = "PRODUCE"
-    USAGE: ClassVar[str] = _USAGE
+    USAGE: ClassVar[str] = USAGE
     HELP: ClassVar[str] = _HELP
 
     @classmethod
     def decode(cls, arguments: bytes) -> Self:
         """:raises BadRequest: names the field, the value and the way out."""
-        return cls(*_read(arguments))
+        return cls(*read_line(arguments))
 
     def encode(self) -> bytes:
         """The arguments: key and value as they are if they come back so, else in the shorter encoding. :raises BadRequest: the topic."""
         key, value, options = self.key or b"", self.value or b"", b" acks=" + self.acks.value.encode()
-        if not _travels_plain(key, value):
+        if not travels_plain(key, value):
             encoding = min(Encoding, key=lambda one: one.length(key) + one.length(value))
             key, value = encoding.encode(key), encoding.encode(value)
             options += b" enc=" + encoding.value.encode()
@@ -102,7 +99,7 @@ class ProduceRun:
     one_acks: Acks | None = None
 
     COMMAND: ClassVar[str] = Produce.COMMAND
-    USAGE: ClassVar[str] = _USAGE
+    USAGE: ClassVar[str] = USAGE
     HELP: ClassVar[str] = _HELP
     OVERLAPS: ClassVar[bool] = True  # a run may start while the PRODUCEs before it wait for their acks
 
@@ -120,12 +117,12 @@ class ProduceRun:
                 key, colon, value = record.partition(b":")
                 keys.append(key)
                 values.append(value)
-                # strip() without an argument takes more than blanks: whatever it would change, _read looks at.
+                # strip() without an argument takes more than blanks: whatever it would change, read_line looks at.
                 if (
                     not colon
                     or value.rstrip() is not value
                     or key.lstrip() is not key
-                    or (_EQUALS in value and _option_start(value))
+                    or (_EQUALS in value and option_start(value))
                 ):
                     unusual.append(len(keys) - 1)
         if not unusual:
@@ -140,7 +137,7 @@ class ProduceRun:
         timestamps: dict[int, int] = {}
         for position in positions:
             try:
-                topic, key, value, acks, timestamp_ms = _read(arguments[position])
+                topic, key, value, acks, timestamp_ms = read_line(arguments[position])
             except BadRequest as error:
                 self.errors[position] = error
                 continue
@@ -191,95 +188,10 @@ class _Templates(dict[tuple[int, int], bytes]):
         return template
 
 
-# --- one line --------------------------------------------------------------------------------------------------------
-
-
-def _read(arguments: bytes) -> tuple[str, bytes | None, bytes | None, Acks, int | None]:
-    """Any spelling, as the fields of :class:`Produce`. :raises BadRequest: names the field, the value and the way out."""
-    arguments = arguments.lstrip(BLANKS)
-    word, _, rest = arguments.partition(b" ")
-    if _TAB in word:
-        word, _, rest = arguments.partition(b"\t")
-    topic = read_topic(word)
-    key, colon, text = rest.lstrip(BLANKS).partition(b":")
-    if not colon:
-        raise BadRequest(f"key: there is no colon to end it in {shown(rest)}; usage: PRODUCE {_USAGE}")
-    value, options = _split_options(text)
-    acks, timestamp_ms, encoding = Acks.LEADER, None, None
-    for name, given in options.items():
-        if name == b"acks":
-            acks = read_choice("acks", given, _ACKS)
-        elif name == b"ts":
-            timestamp_ms = read_integer("ts", given, minimum=0)
-        elif name == b"enc":
-            encoding = read_choice("enc", given, _ENCODINGS)
-    return (
-        topic,
-        _null_or("key", key, encoding, options.get(b"key"), "key=null"),
-        _null_or("value", value, encoding, options.get(b"null"), "null=1"),
-        acks,
-        timestamp_ms,
-    )
-
-
-def _split_options(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """The value, and the options at its end by their names in lower case."""
-    options: dict[bytes, bytes] = {}
-    while _EQUALS in text:
-        trimmed = text.rstrip(BLANKS)
-        start = _option_start(trimmed)
-        if not start:
-            break
-        name, _, value = trimmed[start:].partition(b"=")
-        name = name.lower()
-        if name in options:
-            raise BadRequest(f"{name.decode()}: it is there twice, as {shown(value)} and as {shown(options[name])}; give it once")
-        options[name] = value
-        text = trimmed[:start].rstrip(BLANKS)
-    return text, options
-
-
-def _option_start(text: bytes) -> int:
-    """Where the last word begins if it is an option, else 0; what nothing separates from the colon before *text* is none."""
-    start = text.rfind(b" ") + 1
-    word = text[start:]
-    if _TAB in word:
-        start = text.rfind(b"\t") + 1
-        word = text[start:]
-    name, equals, _ = word.partition(b"=")
-    return start if equals and name.lower() in _OPTIONS else 0
-
-
-def _null_or(what: str, text: bytes, encoding: Encoding | None, null: bytes | None, spelled: str) -> bytes | None:
-    """A key or a value; *null* is what the option says that denies it."""
-    if null is None:
-        return text if encoding is None else encoding.decode(what, text)
-    option, _, word = spelled.partition("=")
-    if null.lower() != word.encode():
-        raise BadRequest(f"{option}: {shown(null)} is not known here; write {spelled}, or leave it out")
-    if text:
-        raise BadRequest(f"{what}: {shown(text)} is there although {spelled} says there is none; leave one of them out")
-    return None
-
-
-def _travels_plain(key: bytes, value: bytes) -> bool:
-    """Whether both come back as they are from a line that ends in an option."""
-    return not (
-        b":" in key
-        or key.lstrip(BLANKS) != key
-        or value.rstrip(BLANKS) != value
-        or _option_start(value)
-        or (key + value).translate(None, b"\r\n") != key + value
-    )
-
-
-# --- many lines ------------------------------------------------------------------------------------------------------
-
-
 def _alike(arguments: Sequence[bytes]) -> tuple[str, Acks, list[bytes] | None]:
     """Topic, acks and the ``key:value`` parts, if all *arguments* begin with one topic and end in one plain ``acks=``, or none."""
     if not arguments:
-        return "", Acks.LEADER, []
+        return "", DEFAULT_ACKS, []
     first = arguments[0]
     word = first.partition(b" ")[0]
     ending = first[first.rfind(b" ") :]
@@ -288,11 +200,11 @@ def _alike(arguments: Sequence[bytes]) -> tuple[str, Acks, list[bytes] | None]:
     try:
         topic = read_topic(word)
     except BadRequest:
-        return "", Acks.LEADER, None
+        return "", DEFAULT_ACKS, None
     # A line's ending, the LF and the next line's beginning are one separator, and as there are just as many LFs, each part lies
     # between the beginning and the ending of its own line. Costs 0.09 µs a line; startswith, endswith and two slices cost 0.30.
     beginning = word + b" "
     parts = b"\n".join((ending, *arguments, beginning)).split(ending + b"\n" + beginning)
     if len(parts) != len(arguments) + 2:
-        return topic, Acks.LEADER, None
-    return topic, _USUAL_ENDINGS.get(ending, Acks.LEADER), parts[1:-1]
+        return topic, DEFAULT_ACKS, None
+    return topic, _USUAL_ENDINGS.get(ending, DEFAULT_ACKS), parts[1:-1]

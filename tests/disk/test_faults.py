@@ -95,6 +95,15 @@ class Calls(SynchronousTestCase):
         file.append(b"z")
         self.assertEqual(content(self.root, "file"), b"yz")
 
+    def test_plans_count_side_by_side(self) -> None:
+        """A call that fails by one plan is counted by the others; the one made first names the error."""
+        for nth, error in ((2, errno.EIO), (2, errno.ENOSPC), (3, errno.ENOSPC)):
+            self.disk.fail(error, "create", nth=nth)
+        self.root.create("a")
+        raised = [self.assertRaises(OSError, self.root.create, "b").errno for _ in range(2)]
+        self.root.create("b")
+        self.assertEqual(raised, [errno.EIO, errno.ENOSPC])
+
     def test_every_kind_of_call_can_fail(self) -> None:
         """And none of them has happened then."""
         self.root.child("topic").make()

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from flux.disk.files import File, FilesDirectory
 from flux.interfaces import IDirectory, IFile
-from tests.disk import contract
+from tests.disk import contract, file_contract
 
 LIMIT = 1 << 30  # far beyond what anything else in this process writes
 
@@ -42,7 +42,7 @@ class RealDirectory(SynchronousTestCase):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_FSIZE, before)
 
 
-class FilesKeepTheContract(RealDirectory, contract.FileContract):
+class FilesKeepTheContract(RealDirectory, file_contract.FileContract):
     """Real files."""
 
 

@@ -10,11 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from flux.disk.memory import MemoryDisk
 from flux.interfaces import Entry
-from tests.disk import contract
+from tests.disk import contract, file_contract
 from tests.disk.contract import content, names, put
 
 
-class ModelFilesKeepTheContract(contract.FileContract):
+class ModelFilesKeepTheContract(file_contract.FileContract):
     """Files of the model."""
 
     def setUp(self) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -43,9 +44,8 @@ _LIMITS = Limits(1, 1000, 10.0)
 _STATE = PartitionState(0, 0, (0,), (0,))
 
 
-@implementer(IController)
 class Topics:
-    """Just the topics: created, grown and deleted at once, or never."""
+    """What a group sees of an IController: topics, created, grown and deleted at once, or never."""
 
     def __init__(self, auto_create: bool = True) -> None:
         self.image: Any = Image()
@@ -178,7 +178,7 @@ class Scene:
             now=self.now,
             config=self._config,
             partitions=self.partitions,
-            controller=self.topics,
+            controller=cast(IController, self.topics),
             assignors=self._assignors,
             kept_log_bytes=self._kept_log_bytes,
         )
@@ -225,14 +225,13 @@ class Scene:
     def done(self, asked: "Deferred[T]") -> T:
         """What *asked* fires with after some turns. Raises what it fails with."""
         self.turn()
-        results: list[Any] = []
-        asked.addBoth(results.append)
-        if not results:
-            raise AssertionError("not answered")
-        if not hasattr(results[0], "raiseException"):
-            return results[0]
-        results[0].raiseException()
-        raise AssertionError("unreachable")
+        results: list[T] = []
+        failures: list[Failure] = []
+        asked.addCallbacks(results.append, failures.append)
+        if failures:
+            failures[0].raiseException()
+        assert results, "not answered"
+        return results[0]
 
     def join(
         self,

@@ -1,3 +1,5 @@
+from typing import Any
+
 from twisted.internet.defer import Deferred
 
 from flux.errors import BadRequest, GenerationMismatch, ShuttingDown, Throttled
@@ -34,7 +36,7 @@ class MembershipTests(GroupTestCase):
         """Group, topic, generation, member, partition."""
         scene, groups = self.scene, self.scene.groups
         scene.join("c1")
-        table = [
+        table: list[tuple[Deferred[Any], str]] = [
             (groups.sync("g", "orders", "c1", 1), "generation: 1 is not the current"),
             (groups.sync("g", "orders", "c1", 3), "which is 2"),
             (groups.sync("g", "other", "c1", 2), "topic: group 'g' is not on topic 'other'"),
@@ -51,7 +53,7 @@ class MembershipTests(GroupTestCase):
         """Names that are too long, reserved topics, sessions without end, unknown assignors, negative offsets."""
         scene, groups = self.scene, self.scene.groups
         long = "x" * (MAX_NAME + 1)
-        table = [
+        table: list[Deferred[Any]] = [
             groups.join(long, "orders", "c1", None, None),
             groups.join("g", "orders", long, None, None),
             groups.join("g", "orders", "", None, None),
@@ -131,7 +133,7 @@ class MembershipTests(GroupTestCase):
         scene.join("c1")
         scene.stop()
         end = scene.log.end_offset
-        asked: list[Deferred[object]] = [
+        asked: list[Deferred[Any]] = [
             groups.join("g", "orders", "c1", None, None),
             groups.commit("g", "orders", "c1", 2, 0, 1),
             groups.committed("g", "orders", 0),
@@ -266,7 +268,7 @@ class SessionTests(GroupTestCase):
         scene, groups = self.scene, self.scene.groups
 
         def state() -> str:
-            return scene.done(groups.groups())[0]["state"]
+            return str(scene.done(groups.groups())[0]["state"])
 
         scene.join("c1")
         self.assertEqual(state(), GroupState.STABLE.value)
@@ -286,7 +288,7 @@ class DurabilityTests(GroupTestCase):
         groups = scene.groups
         scene.turn()
         thread.perform_all()
-        asked: list[Deferred[object]] = [
+        asked: list[Deferred[Any]] = [
             groups.join("g", "orders", "c1", None, None),
             groups.heartbeat("g", "orders", "c1", 2),
             groups.heartbeat("g", "orders", "c1", 1),

@@ -1,10 +1,12 @@
 import errno
 import json
 from collections.abc import Callable
+from typing import Any
 
 from flux.errors import DiskFull, GenerationMismatch, StorageError
 from flux.interfaces import Assignment
 from flux.model import FsyncMode
+from flux.storage.checkpoint import read_file
 from tests.group.scene import GroupTestCase, Scene
 
 LOG_FILE = f"__consumer_offsets-0/{0:020d}.log"
@@ -102,12 +104,11 @@ class SnapshotTests(GroupTestCase):
                 self.assertEqual(self.content("offsets.json", again)["log_offset"], again.log.end_offset)
                 self.assertEqual(again.committed(0), 9, (kind, name))
 
-    def content(self, name: str, scene: Scene | None = None) -> dict[str, object] | object:
-        node = (scene or self.scene).disk.root.open(name)
-        try:
-            return json.loads(node.read_at(0, node.size))["data"]
-        finally:
-            node.close()
+    def content(self, name: str, scene: Scene | None = None) -> dict[str, Any]:
+        data = read_file((scene or self.scene).disk.root, name)
+        assert data is not None, name
+        content: dict[str, Any] = json.loads(data)["data"]
+        return content
 
     def names(self, scene: Scene) -> set[str]:
         return {entry.name for entry in scene.disk.root.list()}
@@ -188,7 +189,12 @@ class StartTests(GroupTestCase):
         """Whole, but written by a version that means something else by it."""
         scene = self.scene
         scene.stop()
-        for data in ({"log_offset": 0, "offsets": []}, {"offsets": {}}, {"log_offset": 0, "offsets": {"g": 7}}):
+        forms: list[dict[str, Any]] = [
+            {"log_offset": 0, "offsets": []},
+            {"offsets": {}},
+            {"log_offset": 0, "offsets": {"g": 7}},
+        ]
+        for data in forms:
             scene.checkpoint("offsets.json").save_now(data)
             with self.assertRaises(StorageError) as caught:
                 scene.kill()
@@ -200,7 +206,9 @@ class StartTests(GroupTestCase):
         for entry in scene.disk.root.child("__consumer_offsets-0").list():
             scene.disk.lose(f"__consumer_offsets-0/{entry.name}")
         scene.disk.lose("__consumer_offsets-0")
-        scene.disk.lose("recovery-points.json")
+        for entry in scene.disk.root.list():
+            if entry.name.startswith("recovery-points"):
+                scene.disk.lose(entry.name)
         scene.kill()
         self.assertEqual((scene.log.end_offset, scene.committed(0)), (0, 3))
         scene.commit("c1", 4, 0, 4)

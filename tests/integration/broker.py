@@ -28,7 +28,16 @@ class BrokerProcess:
 
     def start(self) -> "BrokerProcess":
         """Start it and wait until it accepts. :raises AssertionError: it ended instead; the message holds its log."""
-        command = [sys.executable, "-m", "flux.cli", "serve", "--port", "0", "--data-dir", str(self.data_dir)]
+        command = [
+            sys.executable,
+            "-c",
+            "from flux.cli import main; main()",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            str(self.data_dir),
+        ]
         settings = ("disk_low_bytes=0", "disk_reserve_bytes=0")  # a test machine may be nearly full
         options = [word for setting in settings for word in ("--set", setting)]
         with self.log_path.open("ab") as log:

@@ -41,7 +41,20 @@ def _mutated(dice: random.Random) -> bytes:
 
 
 def _built(dice: random.Random) -> bytes:
-    words = [b"t", b"0", b"-1", b"enc=x", b"acks=2", b"ts=", b":", b"a:b", b"key=null", b"wait_ms=x", b"reset=latest", "é".encode()]
+    words = [
+        b"t",
+        b"0",
+        b"-1",
+        b"enc=x",
+        b"acks=2",
+        b"ts=",
+        b":",
+        b"a:b",
+        b"key=null",
+        b"wait_ms=x",
+        b"reset=latest",
+        "é".encode(),
+    ]
     arguments = b" ".join(dice.choices(words, k=dice.randrange(6)))
     return b"V1|%d|%b|%b" % (dice.randrange(99), dice.choice(COMMANDS), arguments)
 

@@ -89,7 +89,9 @@ def _check(broker: BrokerProcess, acked: dict[tuple[int, int], str], sent: set[s
         last_of: dict[str, int] = {}
         for offset, raw in client.records("events", partition):
             value = raw.decode()
-            assert offset == expected_offset, f"{label}: offset {offset} of partition {partition}, {expected_offset} was due"
+            assert offset == expected_offset, (
+                f"{label}: offset {offset} of partition {partition}, {expected_offset} was due"
+            )
             expected_offset += 1
             assert value in sent, f"{label}: {value} was never sent"
             assert value not in seen, f"{label}: {value} is there twice"

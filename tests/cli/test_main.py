@@ -1,0 +1,35 @@
+"""The ``flux`` command as far as it needs no broker."""
+
+from click.testing import CliRunner, Result
+from twisted.trial.unittest import SynchronousTestCase
+
+from flux import __version__
+from flux.cli import main
+from flux.settings import listing
+
+
+class CommandTests(SynchronousTestCase):
+    def run_flux(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments)
+
+    def test_it_knows_its_version(self) -> None:
+        """The package's."""
+        result = self.run_flux("--version")
+        self.assertEqual((result.exit_code, result.output), (0, f"flux, version {__version__}\n"))
+
+    def test_it_lists_its_subcommands(self) -> None:
+        """Each module of the package is one."""
+        result = self.run_flux("--help")
+        self.assertEqual(result.exit_code, 0)
+        self.assertRegex(result.output, r"\n  serve +Run a broker here")
+
+    def test_an_unknown_subcommand_is_refused(self) -> None:
+        """By name."""
+        result = self.run_flux("sreve")
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("No such command 'sreve'", result.output)
+
+    def test_serve_lists_the_settings(self) -> None:
+        """All of them, without starting anything."""
+        result = self.run_flux("serve", "--help-settings")
+        self.assertEqual((result.exit_code, result.output), (0, listing() + "\n"))
