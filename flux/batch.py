@@ -84,7 +84,7 @@ def encode(
     timestamps: Sequence[int | None] | None = None,
     headers: Sequence[Sequence[Header]] | None = None,
 ) -> EncodedBatch:
-    """One uncompressed batch of these records, stamped by their creator; a timestamp of None is *now_ms*.
+    """One uncompressed batch of these records, stamped by their creator: milliseconds, 64 bits; None is *now_ms*.
 
     :raises ValueError: there are no records, or the columns differ in length.
     """
@@ -163,10 +163,11 @@ def columns(
 ) -> Columns:
     """Offsets and values of the records :func:`decode` finds, at most *max_records*, and *max_bytes* of values but at least one.
 
-    ``next_offset`` is the offset after the last record returned; where none was held back it is past all that was looked at, gaps
-    and control batches included, though never above *end_offset*. Raises as :func:`decode` does.
+    ``next_offset`` is the offset after the last record returned; where no limit was reached it is past all that was looked at,
+    gaps and control batches included, though never above *end_offset*. Raises as :func:`decode` does.
     """
-    # 0.44 µs a record for batches of 256 records of 100 bytes (timeit, best of 40), of which the CRC takes 0.01.
+    # 0.51 µs a record for a batch of 256 records of 100 bytes, 0.38 of it in records.values; decode takes 2.7 (timeit, best of
+    # 40, a 2-core VM on which batch.encode takes 0.26).
     offsets: list[int] = []
     values: list[bytes | None] = []
     next_offset = start_offset
@@ -217,7 +218,11 @@ def _read(header: BatchHeader, payload: bytes) -> Iterator[records.Read]:
     try:
         yield from records.read(payload, header.count, header.last_offset_delta)
     except (ValueError, IndexError) as error:
-        raise corrupt(header, f"its records: {error}") from error
+        raise _bad_records(header, error) from error
+
+
+def _bad_records(header: BatchHeader, error: ValueError | IndexError) -> CorruptBatch:
+    return corrupt(header, f"its records: {'they end within one' if isinstance(error, IndexError) else error}")
 
 
 def _chunks(
@@ -241,7 +246,7 @@ def _chunks(
                 raise ValueError(f"{len(payload) - at} bytes after the last one")
             yield range(base + first, base + delta), values
     except (ValueError, IndexError) as error:
-        raise corrupt(header, f"its records: {error}") from error
+        raise _bad_records(header, error) from error
 
 
 def _fitting(values: Sequence[bytes | None], max_bytes: int, at_least: int) -> int:

@@ -1,6 +1,6 @@
 """Builds the rooms and introduces them to each other; starts them in order, drains them, stops them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from twisted.application.service import IService, MultiService
@@ -14,17 +14,21 @@ from flux.cluster.controller import Controller
 from flux.cluster.store import FileMetadataStore
 from flux.config import Config
 from flux.errors import FluxError, ShuttingDown
-from flux.interfaces import IBroker, IDirectory, InThread, Now
+from flux.group.coordinator import GroupCoordinator
+from flux.interfaces import IAssignor, IBroker, IDirectory, InThread, Now
+from flux.model import TopicPartition
 from flux.replication.manager import ReplicaManager
 from flux.server.dispatch import Dispatch
 from flux.server.factory import FluxFactory
-from flux.server.families import bind, load
+from flux.server.families import bind, load, plugins
 from flux.storage.checkpoint import Checkpoint, read_file, replace_file
 from flux.storage.manager import LogManager
 
 _LOCK = "lock"
 _META = "meta.properties"
 _META_VERSION = 1
+_GROUP_LOG = TopicPartition("__consumer_offsets", 0)
+_GROUP_LOG_CONFIG = {"segment.bytes": str(4 << 20), "retention.ms": "-1", "retention.bytes": "-1"}  # snapshots bound it
 
 
 class CannotStart(FluxError):
@@ -70,17 +74,22 @@ class Broker(MultiService):
         flusher, reader = threads.one("flux-flusher"), threads.one("flux-reader")
         self.logs = LogManager(directory, config.storage, clock, now, flusher, reader)
         store = FileMetadataStore(Checkpoint(directory, "metadata.json", flusher))
-        self.controller = Controller(config.cluster, store, self.logs, clock, now, new_id, lambda: self.logs.unclean)
+        self.controller = Controller(
+            config.cluster, store, self.logs, clock, now, new_id, lambda: self.logs.unclean, {_GROUP_LOG.topic: _GROUP_LOG_CONFIG}
+        )
         watermarks = Checkpoint(directory, "high-watermarks.json", flusher)
         self.partitions = ReplicaManager(
             config.replication, self.logs, watermarks, self.controller, clock, config.cluster.broker_id
         )
+        self.groups: GroupCoordinator  # made when its log is open
+        self._group_files = [Checkpoint(directory, name, flusher) for name in ("offsets.json", "groups.json")]
+        self._assignors: Mapping[str, IAssignor] = {each.name: each for each in plugins(IAssignor, flux.plugins)}
         self.commands: Mapping[str, Any] = {}
         bindings = bind(load(flux.plugins), self)
         self.commands = {command: binding.request for command, binding in bindings.items()}
         self.dispatch = Dispatch(bindings, clock, config.server.request_timeout_ms / 1000)
         self.factory = FluxFactory(self.dispatch, clock, config.server)
-        self._rooms: Sequence[IService] = (threads, self.logs, self.controller, self.partitions)  # type: ignore[assignment]  # Workers is a Service
+        self._rooms: list[IService] = [threads, self.logs, self.controller, self.partitions]  # type: ignore[assignment]  # Workers is a Service
         for room in self._rooms:
             room.setServiceParent(self)
 
@@ -97,6 +106,7 @@ class Broker(MultiService):
             self._unlock = self._directory.lock(_LOCK)
             self._check_meta()
             super().startService()
+            self._start_groups()
         except BlockingIOError as error:
             raise CannotStart(
                 f"data_dir: {self._directory.path} is in use by another broker; stop that one, or give this one a directory of its own"
@@ -110,6 +120,25 @@ class Broker(MultiService):
             path=self._directory.path,
             mode=self.config.storage.fsync_mode.value,
         )
+
+    def _start_groups(self) -> None:
+        """Replay the group log, which is a partition like any other."""
+        partition = self.partitions.get(_GROUP_LOG)
+        offsets, groups = self._group_files
+        self.groups = GroupCoordinator(
+            partition=partition,
+            log=partition.log,
+            offsets_checkpoint=offsets,
+            groups_checkpoint=groups,
+            clock=self.clock,
+            now=self.now,
+            config=self.config.group,
+            partitions=self.partitions,
+            controller=self.controller,
+            assignors=self._assignors,
+        )
+        self.groups.setServiceParent(self)
+        self._rooms.append(self.groups)
 
     def stopService(self) -> Deferred[None]:
         """See the class."""

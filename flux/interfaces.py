@@ -463,4 +463,7 @@ class ICommandFamily(IPlugin):
         A class with ``decode(arguments)`` (see :class:`flux.wire.v1.Request`) is bound to a plain handler
         ``(request, session) -> Reply``, an ``async def`` or a plain function. A class with ``decode_run(arguments)``
         (:class:`flux.wire.v1.Run`) is bound to a run handler ``(run, session) -> Replies | Deferred[Replies]``.
+
+        A request may say ``wait_s``, which its deadline is moved by, and ``overtakable``: what is behind it need not wait for it. A
+        class of runs may say ``OVERLAPS``: a run may start while runs before it are still being answered.
         """

@@ -1,4 +1,4 @@
-"""The records inside a batch, written and read; :mod:`flux.batch` is the envelope.
+"""The records inside a batch, written and read; :mod:`flux.envelope` is what is around them.
 
 ::
 
@@ -33,8 +33,8 @@ def join(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> bytes 
     """Records without headers, all stamped with the batch's base timestamp; None if one of them is too large or holds a null."""
     if len(keys) > len(_START):
         return None
-    # 0.21 µs a record for 256 records of 100 bytes, 6 ns of it the CRC, on a machine where a plain loop over varint.write
-    # takes 2.4 (timeit, best of 60). One pass, six pieces a record, one join.
+    # One pass, six pieces a record, one join: 0.23 µs a record for 256 records of 100 bytes, where write() takes 1.2 and the join
+    # of the pieces alone 0.07 (timeit, best of 40, a 2-core VM; batch.encode as a whole: 0.26).
     parts: list[bytes] = []
     extend = parts.extend
     sized, written = _SIZED, varint.WRITTEN

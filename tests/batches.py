@@ -16,7 +16,17 @@ NOW_MS = 1_700_000_000_000
 LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 0x08, 0x10, 0x20
 
 # Where the fields are, for those who write to them; all numbers are big-endian.
-LENGTH, LEADER_EPOCH, MAGIC, CRC, ATTRIBUTES, LAST_OFFSET_DELTA, BASE_MS, MAX_MS, COUNT = 8, 12, 16, 17, 21, 23, 27, 35, 57
+LENGTH, LEADER_EPOCH, MAGIC, CRC, ATTRIBUTES, LAST_OFFSET_DELTA, BASE_MS, MAX_MS, COUNT = (
+    8,
+    12,
+    16,
+    17,
+    21,
+    23,
+    27,
+    35,
+    57,
+)
 
 
 class Row(NamedTuple):
@@ -28,11 +38,14 @@ class Row(NamedTuple):
     headers: tuple[Header, ...] = ()
 
 
-FIELDS = st.none() | st.binary(max_size=8) | st.integers(60, 130).map(bytes) | st.sampled_from([bytes(8190), bytes(8200)])
-STAMPS = st.none() | st.integers(NOW_MS - 100, NOW_MS + 10_000) | st.integers(-(1 << 63), (1 << 63) - 1)
+INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+FIELDS = (
+    st.none() | st.binary(max_size=8) | st.integers(60, 130).map(bytes) | st.sampled_from([bytes(8190), bytes(8200)])
+)
+STAMPS = st.none() | st.integers(NOW_MS - 100, NOW_MS + 10_000) | INT64
 HEADERS = st.lists(st.builds(Header, st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=3).map(tuple)
 ROWS = st.builds(Row, FIELDS, FIELDS, STAMPS, HEADERS)
-PLAIN_ROWS = st.builds(Row, st.binary(max_size=70), st.binary(max_size=150))
+PLAIN_ROWS = st.builds(Row, st.binary(max_size=70), st.binary(max_size=150), st.none(), st.just(()))
 SOME_ROWS = st.lists(ROWS, min_size=1, max_size=8) | st.lists(PLAIN_ROWS, min_size=1, max_size=80)
 
 
@@ -55,7 +68,20 @@ def batch_from(
     """A batch with any payload, under a right length and CRC."""
     last = count - 1 if last_offset_delta is None else last_offset_delta
     header = struct.pack(
-        ">qiibIhiqqqhii", base_offset, 49 + len(payload), 0, 2, 0, attributes, last, NOW_MS, NOW_MS + 5, -1, -1, -1, count
+        ">qiibIhiqqqhii",
+        base_offset,
+        49 + len(payload),
+        0,
+        2,
+        0,
+        attributes,
+        last,
+        NOW_MS,
+        NOW_MS + 5,
+        -1,
+        -1,
+        -1,
+        count,
     )
     return sealed(header + payload)
 

@@ -48,7 +48,9 @@ class HeaderTests(SynchronousTestCase):
     def test_a_header_says_what_was_written(self) -> None:
         """Every field."""
         header = read_header(BATCH)
-        self.assertEqual((header.base_offset, header.last_offset_delta, header.next_offset, header.count), (500, 2, 503, 3))
+        self.assertEqual(
+            (header.base_offset, header.last_offset_delta, header.next_offset, header.count), (500, 2, 503, 3)
+        )
         self.assertEqual((header.length, header.leader_epoch, header.magic), (len(BATCH), 7, 2))
         self.assertEqual((header.base_timestamp_ms, header.max_timestamp_ms), (NOW_MS, NOW_MS))
         self.assertEqual((header.producer_id, header.producer_epoch, header.base_sequence), (-1, -1, -1))

@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
+from twisted.plugins import flux_plugin
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.loading import Options as GivenOptions
 from flux.tap import CannotRun, Options, assemble, makeService
-from twisted.plugins import flux_plugin
 
 
 class CrowdedReactor(MemoryReactorClock):

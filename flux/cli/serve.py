@@ -1,5 +1,6 @@
 """``flux serve``: ``twistd flux`` without a daemon's habits. No pid file, no log file, no fork; exit status 0 after SIGTERM."""
 
+import signal
 import sys
 from typing import Any
 
@@ -92,6 +93,8 @@ def _run(path: str | None, options: Options) -> int:
             return
 
     def stop() -> "Deferred[None]":
+        for number in (signal.SIGINT, signal.SIGTERM):  # whoever asks twice does not want to wait for the drain
+            signal.signal(number, signal.SIG_DFL)
         return maybeDeferred(process.stopService).addErrback(failures.append)
 
     process.privilegedStartService()

@@ -15,7 +15,7 @@ from flux.cluster.brokers import Brokers
 from flux.cluster.history import LeadershipChange, LeadershipHistory
 from flux.cluster.image import Image, Topic
 from flux.cluster.metadata import Metadata
-from flux.cluster.start import adopt_topics, begin_term, lead_anew
+from flux.cluster.start import adopt_topics, begin_term, lead_anew, with_internal
 from flux.cluster.topics import Topics
 from flux.config import ClusterConfig
 from flux.errors import ShuttingDown, StorageError
@@ -29,7 +29,8 @@ class Controller(Service):
 
     *Transitions*: ``startService`` begins a new term: it adopts what lies on disk, registers this broker and gives every partition it
     can a leader, all stored before it returns; from then on brokers' silence is watched on *clock*. *unclean* is asked at the
-    start: whether the last stop may have lost an unsynced tail.
+    start: whether the last stop may have lost an unsynced tail. *internal* names the broker's own topics, of one partition each,
+    and their settings.
     """
 
     name = "controller"
@@ -44,6 +45,7 @@ class Controller(Service):
         now: Now,
         new_id: Callable[[], str],
         unclean: Callable[[], bool],
+        internal: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -51,6 +53,7 @@ class Controller(Service):
         self._now = now
         self._new_id = new_id
         self._unclean = unclean
+        self._internal = internal or {}
         self._metadata = Metadata(store)
         self._history = LeadershipHistory()
         self._topics = Topics(config, self._metadata, new_id, self._now_ms)
@@ -71,8 +74,9 @@ class Controller(Service):
         found = self._found_on_disk()
         image = begin_term(stored, me, self._config.advertised_host, self._config.advertised_port)
         image = adopt_topics(image, found, self._config.replication_factor, me, self._new_id, now_ms)
+        image = with_internal(image, self._internal, me, self._new_id, now_ms)
         for name, topic in image.topics.items():
-            if name not in stored.topics:
+            if name not in stored.topics and name in found:
                 self._log.warn(
                     "{topic}: found on disk, adopted with {n} partitions", topic=name, n=len(topic.partitions)
                 )

@@ -34,6 +34,18 @@ def adopt_topics(
     return replace(image, topics={**image.topics, **adopted}) if adopted else image
 
 
+def with_internal(
+    image: Image, internal: Mapping[str, Mapping[str, str]], broker_id: int, new_id: Callable[[], str], now_ms: int
+) -> Image:
+    """*image* with the broker's own topics, of one partition and one replica each, under the settings *internal* gives them."""
+    topics = dict(image.topics)
+    for name, config in internal.items():
+        state = PartitionState(None, -1, (broker_id,), (broker_id,), "the broker's own", now_ms)
+        known = topics.get(name) or Topic(name, new_id(), (state,), 1, config, image.term, image.index)
+        topics[name] = replace(known, config=config)
+    return replace(image, topics=topics)
+
+
 def lead_anew(
     image: Image, broker_id: int, newest_epochs: Mapping[TopicPartition, int], unclean: bool, now_ms: int
 ) -> Image:

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flux.batch import EncodedBatch, encode
-from flux.errors import FluxError, InternalError, ReplicationTimeout, UnknownTopic
+from flux.errors import FluxError, InternalError, MessageTooLarge, ReplicationTimeout, UnknownTopic
 from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession
 from flux.model import Acks, Appended, TopicPartition
 from flux.partitioner import KeyRoutes
@@ -77,6 +77,10 @@ class Producing:
         for number, chosen in _by_partition(outcome.run.keys, routes, positions).items():
             try:
                 partition = self._broker.partitions.get(TopicPartition(topic, number))
+                if partition.max_message_bytes is not None:
+                    chosen = outcome.within(partition.max_message_bytes, chosen)
+                    if not chosen:
+                        continue
                 appended = partition.append(outcome.batch(chosen, now_ms), acks)
                 outcome.appended(partition, appended, chosen)
                 waiting = partition.when_acknowledged(appended, acks)
@@ -128,7 +132,9 @@ class Producing:
         error = self._known(failure)
         for offset, position in enumerate(positions, appended.base_offset):
             outcome.errors[position] = (
-                ReplicationTimeout(f"partition {tp}, offset {offset}: appended, and so is its batch ({error})")
+                ReplicationTimeout(
+                    f"partition {tp}, offset {offset}: appended, not yet confirmed, like the rest of its batch ({error})"
+                )
                 if isinstance(error, ReplicationTimeout) and len(positions) > 1
                 else error
             )
@@ -154,6 +160,19 @@ class _Outcome:
         self.offsets = [0] * len(run.keys)
         self.errors: dict[int, FluxError] = dict(run.errors)
         self._appended: list[tuple[IPartition, Sequence[int]]] = []
+
+    def within(self, max_message_bytes: int, positions: Sequence[int]) -> Sequence[int]:
+        """Those of *positions* whose key and value together are within the limit; the others are refused."""
+        fitting: list[int] = []
+        for position in positions:
+            size = len(self.run.keys[position] or b"") + len(self.run.values[position] or b"")
+            if size <= max_message_bytes:
+                fitting.append(position)
+            else:
+                self.errors[position] = MessageTooLarge(
+                    f"record: key and value are {size} bytes together, and the topic's max.message.bytes is {max_message_bytes}"
+                )
+        return fitting
 
     def batch(self, positions: Sequence[int], now_ms: int) -> EncodedBatch:
         """The records at *positions*, in order."""

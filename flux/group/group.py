@@ -32,7 +32,7 @@ LEGAL_PREDECESSORS: Mapping[GroupState, frozenset[GroupState]] = {
     GroupState.NEW: frozenset(),
     GroupState.REBALANCING: frozenset(GroupState),
     GroupState.STABLE: frozenset({GroupState.REBALANCING}),
-    GroupState.EMPTY: frozenset(GroupState) - {GroupState.NEW},
+    GroupState.EMPTY: frozenset(GroupState),  # from NEW at start-up, when a snapshot remembers no member
 }
 
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flux.batch import decode, encode
+from flux.batch import decode, encode, walk
 from flux.errors import FluxError, StorageError
 from flux.group import records
 from flux.group.offsets import OffsetChange
@@ -141,22 +141,27 @@ class Journal:
 
     def _replay(self) -> None:
         covers = {snapshot.holds: snapshot.covers for snapshot in self._snapshots}
-        expected = min(covers.values())
-        for piece in self._records.scan(expected):
+        expected, epoch = min(covers.values()), None
+        for piece in self._records.scan(max(self._records.start_offset, expected - 1)):
+            for header, _ in walk(piece):
+                if header.base_offset > expected:
+                    self._missing(expected, header.base_offset, torn=epoch is not None and header.leader_epoch > epoch)
+                expected, epoch = max(expected, header.next_offset), header.leader_epoch
             for record in decode(piece):
-                if record.offset < expected:
-                    continue
-                if record.offset > expected:
-                    self._lost(expected, record.offset)
-                expected = record.offset + 1
                 change = records.decode(record.offset, record.key, record.value)
                 if record.offset >= covers[type(change)]:
                     self._table.apply(change)
                     self._unsnapshotted += 1
         if expected < self._records.end_offset:
-            self._lost(expected, self._records.end_offset)
+            self._missing(expected, self._records.end_offset, torn=True)
 
-    def _lost(self, first: int, end: int) -> None:
+    def _missing(self, first: int, end: int, torn: bool) -> None:
+        """Offsets that hold nothing. *torn*: another life went on after them, so they are the tail of a write that a power cut tore,
+        and that nobody was told of; else they were whole once.
+        """
+        if torn:
+            self._log.info("group log: offsets {first} to {last} were never whole", first=first, last=end - 1)
+            return
         self.lost_records += end - first
         self._log.error(
             "group log: offsets {first} to {last} are damaged; commits and generations among them are lost, older ones hold",

@@ -17,6 +17,7 @@ from flux.server.families import Binding
 from flux.server.suggestions import Suggestions
 from flux.wire.v1 import Lines, error_line, ok_line
 
+_LONGEST_WAIT_S = 3600.0  # by which a request may move its own deadline
 _SHOWN_WORD = 64  # of an unknown command, in the error that names it
 
 
@@ -87,6 +88,8 @@ class Dispatch:
                 result = Deferred.fromCoroutine(result)
             if not isinstance(result, Deferred):
                 return Answer(command, correlation_ids, binding.overlaps, render(result, correlation_ids))
+            wait_s = min(float(getattr(request, "wait_s", 0)), _LONGEST_WAIT_S)
+            overtakable = bool(getattr(request, "overtakable", False))
         except Exception as error:
             return Answer(
                 command, correlation_ids, binding.overlaps, self._failed(command, correlation_ids, error, session)
@@ -95,9 +98,11 @@ class Dispatch:
         answer.waiting_for = result
         result.addCallback(render, correlation_ids)
         result.addCallbacks(answer.arrive, self._late_failure, errbackArgs=(answer, session))
-        if not answer.is_over:
-            answer.overtakable = getattr(request, "overtakable", False)
-            answer.deadline_s = self._clock.seconds() + self._request_timeout_s + getattr(request, "wait_s", 0.0)
+        result.addErrback(
+            lambda failure: self._log.failure("an answer to {command} did not leave", failure, command=command)
+        )
+        answer.overtakable = overtakable
+        answer.deadline_s = self._clock.seconds() + self._request_timeout_s + wait_s
         return answer
 
     def _late_failure(self, failure: Failure, answer: Answer, session: ISession) -> None:

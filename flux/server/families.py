@@ -5,12 +5,12 @@ be somebody's surprise.
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from twisted.logger import Logger
-from twisted.plugin import getCache, getPlugins
+from twisted.plugin import getPlugins
 from twisted.python.modules import getModule
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
@@ -37,14 +37,19 @@ class Binding(NamedTuple):
 
 def load(package: ModuleType) -> list[ICommandFamily]:
     """The families found in *package* (``flux.plugins``), each object once; drop-ins that do not work are reported and left out."""
-    found: list[ICommandFamily] = []
-    for family in getPlugins(ICommandFamily, package):
-        if not any(family is other for other in found) and _keeps_its_promise(family):
-            found.append(family)
     for name, reason in _broken_drop_ins(package):
         _log.error(
             "drop-in {name} cannot be imported; the broker starts without it: {reason}", name=name, reason=reason
         )
+    return plugins(ICommandFamily, package)
+
+
+def plugins(interface: type[Any], package: ModuleType) -> list[Any]:
+    """The objects in *package* that keep the promise of *interface* and have a ``name``, each once; others are reported and left out."""
+    found: list[Any] = []
+    for plugin in getPlugins(interface, package):
+        if not any(plugin is other for other in found) and _keeps_its_promise(plugin, interface):
+            found.append(plugin)
     return found
 
 
@@ -79,15 +84,16 @@ def bind(families: Iterable[ICommandFamily], broker: IBroker) -> dict[str, Bindi
     return table
 
 
-def _keeps_its_promise(family: ICommandFamily) -> bool:
+def _keeps_its_promise(plugin: Any, interface: type[Any]) -> bool:
     try:
-        verifyObject(ICommandFamily, family)
-        if not isinstance(family.name, str) or not family.name:
-            raise Invalid(f"name is {family.name!r}, not a word")
+        verifyObject(interface, plugin)
+        if not isinstance(plugin.name, str) or not plugin.name:
+            raise Invalid(f"name is {plugin.name!r}, not a word")
     except Invalid as error:
         _log.error(
-            "plugin {plugin} is no command family; the broker starts without it: {reason}",
-            plugin=f"{type(family).__module__}.{type(family).__qualname__}",
+            "plugin {plugin} is no {interface}; the broker starts without it: {reason}",
+            plugin=f"{type(plugin).__module__}.{type(plugin).__qualname__}",
+            interface=interface.__name__,
             reason=str(error).strip(),
         )
         return False
@@ -119,13 +125,10 @@ def _where(binding: Binding) -> str:
     return f"{binding.family} ({binding.request.__module__}.{binding.request.__qualname__})"
 
 
-def _broken_drop_ins(package: ModuleType) -> Iterator[Sequence[str]]:
-    """Modules of *package* that twisted.plugin could not import: it logs a traceback, and nobody learns which start lacks what."""
-    loaded = getCache(package)
+def _broken_drop_ins(package: ModuleType) -> Iterator[tuple[str, str]]:
+    """Modules of *package* that cannot be imported, and why: twisted.plugin leaves a traceback in the log and goes on."""
     for module in getModule(package.__name__).iterModules():
-        name = module.name.rpartition(".")[2]
-        if name not in loaded:
-            try:
-                importlib.import_module(module.name)
-            except BaseException as error:  # twisted.plugin forgives SystemExit and the like too
-                yield module.name, f"{type(error).__name__}: {error}"
+        try:
+            importlib.import_module(module.name)
+        except BaseException as error:  # twisted.plugin forgives SystemExit and the like too
+            yield module.name, f"{type(error).__name__}: {error}"

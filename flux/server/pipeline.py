@@ -138,7 +138,9 @@ class Pipeline:
         return answer
 
     def _place(self, answer: Answer) -> None:
-        if not answer.overtakable or answer.is_over or len(self._overtakable) >= _OVERTAKABLE:
+        if answer.lines is not None and not self._ordered:
+            self._leave(answer)
+        elif not answer.overtakable or answer.lines is not None or len(self._overtakable) >= _OVERTAKABLE:
             answer.on_arrival = self._arrived
             self._ordered.append(answer)
         else:
@@ -157,10 +159,14 @@ class Pipeline:
     def _let_go(self) -> None:
         """Send the answers at the head that are there."""
         ordered = self._ordered
-        while ordered and ordered[0].lines is not None:
-            answer = ordered.popleft()
-            self._pass(len(answer.correlation_ids))
-            self._send(answer)
+        while (
+            ordered and ordered[0].lines is not None
+        ):  # not is_over: one being cancelled is that, and has no lines yet
+            self._leave(ordered.popleft())
+
+    def _leave(self, answer: Answer) -> None:
+        self._pass(len(answer.correlation_ids))
+        self._send(answer)
 
     def _send(self, answer: Answer) -> None:
         assert answer.lines is not None, "only an answer that is there is sent"

@@ -5,6 +5,7 @@ the directory. The one before is kept as ``<name>.prev``.
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,28 +17,51 @@ from flux.crc32c import crc32c
 from flux.errors import StorageError
 from flux.interfaces import ICheckpoint, IDirectory, InThread
 
+FRESH, UNSYNCED, PREVIOUS = ".new", ".now", ".prev"
 _FORMAT = 1
 
 
 def replace_file(directory: IDirectory, name: str, data: bytes, *, keep: bool = False) -> None:
     """Make *data* the content of *name*, durably; with *keep* the present content becomes ``<name>.prev``.
 
-    :raises OSError: the old content is still there.
+    :raises OSError: the old content is still there, under its name or as ``.prev``, or the new one is and may not be durable.
     """
-    fresh = name + ".new"
-    names = {entry.name for entry in directory.list()}
-    if fresh in names:
-        directory.remove(fresh)
-    file = directory.create(fresh)
-    try:
-        file.append(data)
-        file.datasync()
-    finally:
-        file.close()
-    if keep and name in names:
-        directory.rename(name, name + ".prev")
+    fresh = name + FRESH
+    _write(directory, fresh, data, sync=True)
+    if keep:
+        with suppress(FileNotFoundError):  # there was none before
+            directory.rename(name, name + PREVIOUS)
     directory.rename(fresh, name)
     directory.sync()
+
+
+def write_unsynced(directory: IDirectory, name: str, data: bytes) -> None:
+    """Make *data* the content of *name*, for a killed process to leave behind. A power cut leaves the old content, this, or rubbish.
+
+    :raises OSError: the old content is still there.
+    """
+    fresh = name + UNSYNCED
+    _write(directory, fresh, data, sync=False)
+    directory.rename(fresh, name)
+
+
+def _write(directory: IDirectory, name: str, data: bytes, *, sync: bool) -> None:
+    """A new file, in place of what a crash may have left under that name; none if it cannot be written."""
+    try:
+        file = directory.create(name)
+    except FileExistsError:
+        directory.remove(name)
+        file = directory.create(name)
+    try:
+        file.append(data)
+        if sync:
+            file.datasync()
+    except OSError:
+        with suppress(OSError):
+            directory.remove(name)
+        raise
+    finally:
+        file.close()
 
 
 def read_file(directory: IDirectory, name: str) -> bytes | None:
@@ -52,9 +76,30 @@ def read_file(directory: IDirectory, name: str) -> bytes | None:
         file.close()
 
 
+def render(data: Any, generation: int = 0) -> bytes:
+    """*data* as a file that carries its format, *generation* and the CRC-32C of its content."""
+    body = json.dumps(data, indent=1, sort_keys=True)
+    head = {"format": _FORMAT, "generation": generation, "crc32c": f"{crc32c(body.encode()):08x}"}
+    return f'{json.dumps(head)[:-1]}, "data":\n{body}}}\n'.encode()
+
+
+def parse(data: bytes) -> tuple[Any, int]:
+    """What :func:`render` was given. :raises ValueError: says what is wrong."""
+    try:
+        whole = json.loads(data)
+        body = json.dumps(whole["data"], indent=1, sort_keys=True).encode()
+        if whole["format"] != _FORMAT:
+            raise ValueError(f"format {whole['format']}, this version reads {_FORMAT}")
+        if f"{crc32c(body):08x}" != whole["crc32c"]:
+            raise ValueError("the CRC does not match")
+        return whole["data"], int(whole["generation"])
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not a checkpoint ({error!r})") from error
+
+
 @implementer(ICheckpoint)
 class Checkpoint:
-    """A dictionary in a JSON file that carries its format, a generation and the CRC-32C of its content.
+    """A dictionary in a JSON file, see :func:`render`.
 
     Saves take effect in call order; those that come while one is being written are written together, the newest as it then is.
     """
@@ -73,13 +118,14 @@ class Checkpoint:
     def load(self) -> dict[str, Any]:
         """See :class:`~flux.interfaces.ICheckpoint`. Falls back to ``.prev``, and says so."""
         problems = []
-        for name in (self._name, self._name + ".prev"):
+        for name in (self._name, self._name + PREVIOUS):
             data = read_file(self._directory, name)
             if data is None:
                 continue
             try:
-                self._generation, content = _parse(data)
-            except ValueError as error:
+                content, self._generation = parse(data)
+                content = dict(content)
+            except (ValueError, TypeError) as error:
                 problems.append(f"{self._directory.path}/{name}: {error}")
                 continue
             for problem in problems:
@@ -119,26 +165,4 @@ class Checkpoint:
 
     def _replace(self, data: dict[str, Any]) -> None:
         self._generation += 1
-        replace_file(self._directory, self._name, _render(self._generation, data), keep=True)
-
-
-def _render(generation: int, data: dict[str, Any]) -> bytes:
-    body = json.dumps(data, indent=1, sort_keys=True)
-    head = {"format": _FORMAT, "generation": generation, "crc32c": f"{crc32c(body.encode()):08x}"}
-    return f'{json.dumps(head)[:-1]}, "data":\n{body}}}\n'.encode()
-
-
-def _parse(data: bytes) -> tuple[int, dict[str, Any]]:
-    """:raises ValueError: says what is wrong."""
-    try:
-        whole = json.loads(data)
-        body = json.dumps(whole["data"], indent=1, sort_keys=True).encode()
-        if whole["format"] != _FORMAT:
-            raise ValueError(f"format {whole['format']}, this version reads {_FORMAT}")
-        if f"{crc32c(body):08x}" != whole["crc32c"]:
-            raise ValueError("the CRC does not match")
-        return int(whole["generation"]), dict(whole["data"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a checkpoint ({error!r})") from error
-
-
+        replace_file(self._directory, self._name, render(data, self._generation), keep=True)

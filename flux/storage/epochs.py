@@ -1,9 +1,19 @@
-"""Leader epoch → first offset, as Kafka's ``leader-epoch-checkpoint`` keeps it.
+"""Leader epoch → first offset, as Kafka's ``leader-epoch-checkpoint`` keeps it. Pure; :mod:`flux.storage.epoch_file` has the file.
 
 The file is text: a version (0), the number of entries, then ``<epoch> <first offset>`` a line.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Stretch(NamedTuple):
+    """Batches that follow each other and carry the same leader epoch."""
+
+    epoch: int
+    offset: int
+    batches: int
 
 
 class EpochCache:
@@ -11,8 +21,8 @@ class EpochCache:
 
     __slots__ = ("entries",)
 
-    def __init__(self, entries: list[tuple[int, int]] | None = None) -> None:
-        self.entries = entries or []
+    def __init__(self, entries: Iterable[tuple[int, int]] = ()) -> None:
+        self.entries = list(entries)
 
     @property
     def latest(self) -> int:
@@ -65,12 +75,28 @@ class EpochCache:
     def parse(cls, data: bytes) -> "EpochCache":
         """:raises ValueError: this is no such file, or epochs or offsets do not ascend."""
         lines = data.decode("ascii").split("\n")
-        if lines[0] != "0" or len(lines) != int(lines[1]) + 3:
+        if len(lines) < 3 or lines[0] != "0" or len(lines) != int(lines[1]) + 3:
             raise ValueError("not a leader-epoch-checkpoint of version 0, or cut short")
-        entries = []
+        entries: list[tuple[int, int]] = []
         for line in lines[2:-1]:
             epoch, offset = map(int, line.split(" "))
             if entries and (epoch <= entries[-1][0] or offset <= entries[-1][1]):
                 raise ValueError("epochs or offsets do not ascend")
             entries.append((epoch, offset))
         return cls(entries)
+
+    @classmethod
+    def rebuilt(cls, stretches: Iterable[Stretch]) -> "EpochCache":
+        """What the batches themselves say, in the order of their offsets.
+
+        Epochs do not fall; where they seem to, a header was damaged, and the shorter stretch of the two is the one not believed.
+        """
+        kept: list[Stretch] = []
+        for stretch in stretches:
+            while kept and kept[-1].epoch > stretch.epoch and kept[-1].batches <= stretch.batches:
+                kept.pop()
+            if not kept or kept[-1].epoch < stretch.epoch:
+                kept.append(stretch)
+            elif kept[-1].epoch == stretch.epoch:
+                kept[-1] = kept[-1]._replace(batches=kept[-1].batches + stretch.batches)
+        return cls((stretch.epoch, stretch.offset) for stretch in kept)

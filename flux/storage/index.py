@@ -1,16 +1,18 @@
 """Sparse indexes of one segment, in Kafka's formats.
 
 ``.index`` is pairs of big-endian 32-bit integers, offset relative to the segment's base and position in the ``.log``;
-``.timeindex`` is a 64-bit timestamp in milliseconds and a 32-bit relative offset. Both ascend. They are hints: a wrong one is
-found out (:func:`OffsetIndex.parse` and the batch a lookup lands on) and rebuilt from the log.
+``.timeindex`` is a 64-bit timestamp in milliseconds and a 32-bit relative offset. Both ascend. They are hints
+(:mod:`flux.storage.hints`): a wrong one is found out and rebuilt from the log.
 """
 
+import operator
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import chain, islice
 
-_TIME_ENTRY = struct.Struct(">qi")
+_TIME_ENTRY_SIZE = 12
 
 
 class BadIndex(ValueError):
@@ -43,16 +45,14 @@ class OffsetIndex:
         """The last entry: relative offset and position."""
         return (self._offsets[-1], self._positions[-1]) if self._offsets else None
 
-    def cut(self, position: int) -> None:
-        """Forget batches at or above *position*."""
-        at = bisect_left(self._positions, position)
-        del self._offsets[at:], self._positions[at:]
+    def forget(self, position: int) -> None:
+        """No batch stands at *position*, or not the one that was remembered."""
+        at = self._positions.index(position)
+        del self._offsets[at], self._positions[at]
 
     def to_bytes(self) -> bytes:
         """As the file holds it."""
-        pairs = array("I", bytes(8 * len(self)))
-        pairs[0::2], pairs[1::2] = self._offsets, self._positions
-        return struct.pack(f">{len(pairs)}I", *pairs)
+        return struct.pack(f">{2 * len(self)}I", *chain(*zip(self._offsets, self._positions, strict=True)))
 
     @classmethod
     def parse(cls, data: bytes, log_size: int) -> "OffsetIndex":
@@ -62,9 +62,8 @@ class OffsetIndex:
         numbers = struct.unpack(f">{len(data) // 4}I", data)
         index = cls()
         index._offsets, index._positions = array("I", numbers[0::2]), array("I", numbers[1::2])
-        for column in (index._offsets, index._positions):
-            if any(after <= before for before, after in pairwise(column)):
-                raise BadIndex("entries do not ascend")
+        if not (_ascend(index._offsets) and _ascend(index._positions)):
+            raise BadIndex("entries do not ascend")
         if index._positions and index._positions[-1] >= max(log_size, 1):
             raise BadIndex(f"an entry points to {index._positions[-1]}, the log has {log_size} bytes")
         return index
@@ -103,26 +102,22 @@ class TimeIndex:
         at = bisect_left(self._timestamps, timestamp_ms)
         return self._offsets[at - 1] if at else 0
 
-    def cut(self, relative_offset: int) -> None:
-        """Forget batches at or above *relative_offset*."""
-        at = bisect_left(self._offsets, relative_offset)
-        del self._offsets[at:], self._timestamps[at:]
-
     def to_bytes(self) -> bytes:
         """As the file holds it."""
-        return b"".join(map(_TIME_ENTRY.pack, self._timestamps, self._offsets))
+        return struct.pack(">" + "qi" * len(self), *chain(*zip(self._timestamps, self._offsets, strict=True)))
 
     @classmethod
     def parse(cls, data: bytes) -> "TimeIndex":
         """:raises BadIndex: wrong size or not ascending."""
-        if len(data) % _TIME_ENTRY.size:
-            raise BadIndex(f"{len(data)} bytes is no multiple of {_TIME_ENTRY.size}")
+        if len(data) % _TIME_ENTRY_SIZE:
+            raise BadIndex(f"{len(data)} bytes is no multiple of {_TIME_ENTRY_SIZE}")
+        numbers = struct.unpack(">" + "qi" * (len(data) // _TIME_ENTRY_SIZE), data)
+        if not (_ascend(numbers[0::2]) and _ascend(numbers[1::2])) or any(number < 0 for number in numbers[:2]):
+            raise BadIndex("entries do not ascend")
         index = cls()
-        last = (-1, -1)
-        for entry in _TIME_ENTRY.iter_unpack(data):
-            if entry[0] <= last[0] or entry[1] <= last[1]:
-                raise BadIndex("entries do not ascend")
-            index._timestamps.append(entry[0])
-            index._offsets.append(entry[1])
-            last = entry
+        index._timestamps, index._offsets = array("q", numbers[0::2]), array("I", numbers[1::2])
         return index
+
+
+def _ascend(numbers: Sequence[int]) -> bool:
+    return all(map(operator.lt, numbers, islice(numbers, 1, None)))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -12,28 +12,31 @@ from zope.interface import implementer
 
 from flux.config import StorageConfig
 from flux.errors import StorageError, UnknownTopic
-from flux.interfaces import IDirectory, IFile, ILog, ILogManager, InThread, Now
+from flux.interfaces import IDirectory, ILog, ILogManager, InThread, Now
 from flux.model import FsyncMode, TopicPartition
-from flux.storage.checkpoint import Checkpoint
+from flux.storage.clean_shutdown import leave_mark, take_mark
 from flux.storage.closed import OpenSegments
+from flux.storage.deletion import empty, put_aside, put_aside_before
 from flux.storage.flusher import Flusher
-from flux.storage.log import Log, Surroundings
-from flux.storage.opening import CleanEnd, Loss, open_log
+from flux.storage.gaps import Loss
+from flux.storage.log import Log
+from flux.storage.offset_checkpoints import OffsetCheckpoints
+from flux.storage.opening import CleanEnd, open_log
 from flux.storage.settings import LogSettings
 from flux.storage.space import Space
+from flux.storage.surroundings import Surroundings
 
-CLEAN = "clean-shutdown"
 _OPEN_SEGMENTS = 256  # closed segments held open at once, so that a long log costs neither descriptors nor memory
 _SPACE_INTERVAL_S = 2.0
-_DELETED = "-delete"
 
 
 @implementer(ILogManager)
 class LogManager(Service):
     """See :class:`~flux.interfaces.ILogManager`.
 
-    ``startService`` reads and removes the clean-shutdown mark, so that a crash from then on counts as one; ``unclean`` says whether
-    there was none. ``stopService`` syncs every log, and marks the stop clean only if all of them could be.
+    ``startService`` takes the clean-shutdown mark away, so that a crash from then on counts as one; ``unclean`` says whether there was
+    none. ``stopService`` syncs every log, and marks the stop clean only if all of them could be. ``losses`` is what the logs opened so
+    far were found to lack.
     """
 
     _log = Logger()
@@ -53,33 +56,37 @@ class LogManager(Service):
         self._config = config
         self._clock = clock
         self._now = now
-        self._in_flusher = in_flusher
-        self._recovery_points = Checkpoint(directory, "recovery-points.json", in_flusher)
-        self._starts = Checkpoint(directory, "log-start-offsets.json", in_flusher)
-        self._clean_mark = Checkpoint(directory, CLEAN, in_flusher)
         self._space = Space(directory, config.disk_low_bytes, config.disk_reserve_bytes)
+        self._checkpoints = OffsetCheckpoints(directory, in_flusher)
         self._around = Surroundings(
+            directory,
             Flusher(clock, in_flusher),
             in_flusher,
             in_reader,
             self._space,
             OpenSegments(_OPEN_SEGMENTS, config.index_interval_bytes),
-            self._save_start,
+            self._checkpoints,
         )
         self._logs: dict[TopicPartition, Log] = {}
         self._broken: set[TopicPartition] = set()
+        self._deleting: set[TopicPartition] = set()
         self._loops: list[LoopingCall] = []
 
     # --- start
 
     def startService(self) -> None:
-        """Read what the last run left; the logs themselves are opened by whoever needs them."""
+        """Read what the last run left; the logs themselves are opened by whoever needs them.
+
+        :raises OSError: the data directory cannot be read, or its names not be changed: no log in it could be relied on.
+        """
         super().startService()
         self._started = (self._now(), self._clock.seconds())
-        self._known_points: dict[str, int] = _load(self._recovery_points)
-        self._known_starts: dict[str, int] = _load(self._starts)
-        self._clean_ends = self._take_clean_mark()
-        self._remove_deleted()
+        self._checkpoints.load()
+        clean_ends = take_mark(self._directory)
+        self.unclean, self._clean_ends = clean_ends is None, clean_ends or {}
+        self._known = {entry.name for entry in self._directory.list()}
+        self._directory.sync()  # a killed run may have left names that are not durable
+        self._remove_put_aside()
         self._space.check()
         self._every(_SPACE_INTERVAL_S, self._space.check)
         self._every(self._config.checkpoint_interval_ms / 1000, self._save_points)
@@ -87,28 +94,25 @@ class LogManager(Service):
         if self._config.fsync_mode is FsyncMode.INTERVAL:
             self._every(self._config.flush_interval_ms / 1000, self._flush_dirty)
 
-    def _take_clean_mark(self) -> dict[str, CleanEnd]:
-        names = {entry.name for entry in self._directory.list()} & {CLEAN, CLEAN + ".prev"}
-        ends: dict[str, CleanEnd] = {}
-        try:
-            ends = {name: CleanEnd(*end) for name, end in self._clean_mark.load().items()}
-            self.unclean = CLEAN not in names
-        except (StorageError, TypeError) as error:
-            self._log.error("the clean-shutdown mark is damaged, every log is checked: {error}", error=error)
-        for name in names:
-            self._directory.remove(name)
-        self._directory.sync()
-        return ends
-
-    def _remove_deleted(self) -> None:
-        for entry in self._directory.list():
-            if entry.is_directory and entry.name.endswith(_DELETED):
-                _remove_all(self._directory, entry.name)
+    def _remove_put_aside(self) -> None:
+        for aside, name in put_aside_before(self._directory).items():
+            removal = Deferred.fromCoroutine(self._remove_aside(aside, name))
+            removal.addErrback(
+                lambda failure, aside: self._log.error(
+                    "{name} was not removed: {reason}", name=aside, reason=failure.getErrorMessage()
+                ),
+                aside,
+            )
 
     def _every(self, seconds: float, call: Callable[[], Any]) -> None:
-        loop = LoopingCall(call)
+        """Whatever goes wrong once, the next time it is tried again."""
+
+        def guarded() -> Deferred[Any]:
+            return maybeDeferred(call).addErrback(lambda failure: self._log.failure("a storage timer failed", failure))
+
+        loop = LoopingCall(guarded)
         loop.clock = self._clock
-        loop.start(seconds, now=False).addErrback(lambda failure: self._log.failure("a storage timer broke", failure))
+        loop.start(seconds, now=False)
         self._loops.append(loop)
 
     # --- logs
@@ -117,8 +121,8 @@ class LogManager(Service):
         """See :class:`~flux.interfaces.ILogManager`."""
         found = []
         for entry in self._directory.list():
-            topic, dash, number = entry.name.rpartition("-")
-            if entry.is_directory and dash and topic and number.isascii() and number.isdigit():
+            topic, _, number = entry.name.rpartition("-")
+            if entry.is_directory and topic and number.isascii() and number.isdigit() and str(int(number)) == number:
                 found.append(TopicPartition(topic, int(number)))
         return sorted(found)
 
@@ -129,19 +133,22 @@ class LogManager(Service):
         if opened_before is not None:
             opened_before.settings = settings
             return opened_before
+        if tp in self._deleting:
+            raise StorageError(f"{tp} is still being deleted; try again")
         name = str(tp)
         try:
             opened = open_log(
                 self._directory.child(name),
                 index_interval=self._config.index_interval_bytes,
-                start_offset=self._known_starts.get(name),
-                recovery_point=self._known_points.get(name, 0),
+                start_offset=self._checkpoints.start(name),
+                recovery_point=self._checkpoints.point(name),
                 clean=self._clean_ends.get(name),
                 trust_clean=not self.unclean,
             )
         except OSError as error:
             self._broken.add(tp)
             raise StorageError(f"{tp} cannot be opened: {error}; mend the disk and restart the broker") from error
+        self._broken.discard(tp)
         for loss in opened.losses:
             self.losses.append((tp, loss))
             self._log.error(
@@ -154,62 +161,61 @@ class LogManager(Service):
                 position=loss.position,
                 file=loss.file or "no file",
             )
-        log = self._logs[tp] = Log(tp, opened, self._directory, settings, self._around)
+        log = self._logs[tp] = Log(tp, opened, settings, self._around, known=name in self._known)
         return log
 
     def delete(self, tp: TopicPartition) -> Deferred[None]:
-        """See :class:`~flux.interfaces.ILogManager`. The directory is renamed first: from then on the log is gone, crash or not."""
-        log = self._logs.pop(tp, None)
-        self._broken.discard(tp)
+        """See :class:`~flux.interfaces.ILogManager`."""
+        return Deferred.fromCoroutine(self._delete(tp))
+
+    async def _delete(self, tp: TopicPartition) -> None:
+        log, name = self._logs.pop(tp, None), str(tp)
         files = log.retire(UnknownTopic(f"topic: {tp.topic} was deleted")) if log is not None else []
-        self._known_starts.pop(str(tp), None)
-        self._known_points.pop(str(tp), None)
-        self._clean_ends.pop(str(tp), None)
-        gone = f"{tp}.{int(self._now() * 1000)}{_DELETED}"
-        return self._in_flusher(self._delete_files, files, str(tp), gone)
+        self._broken.discard(tp)
+        self._known.discard(name)
+        self._clean_ends.pop(name, None)
+        self._deleting.add(tp)
+        around, path = self._around, self._directory.child(name).path
+        try:
+            # First the readers' files, or a later log of that name would be read from them.
+            await around.in_reader(around.open_segments.drop, path)
+            stamp_ms = int(self._now() * 1000)
+            aside = await around.in_flusher(put_aside, self._directory, name, stamp_ms, files)
+            if aside is None:
+                await self._checkpoints.forget(name)
+            else:
+                await self._remove_aside(aside, name)
+        finally:
+            self._deleting.discard(tp)
 
-    def _delete_files(self, files: Sequence[IFile], name: str, gone: str) -> None:
-        for file in files:
-            file.close()
-        if any(entry.name == name for entry in self._directory.list()):
-            self._directory.rename(name, gone)
-            self._directory.sync()
-            _remove_all(self._directory, gone)
-
-    def _save_start(self, tp: TopicPartition, offset: int) -> Deferred[None]:
-        self._known_starts[str(tp)] = offset
-        return self._starts.save(dict(self._known_starts))
+    async def _remove_aside(self, aside: str, name: str) -> None:
+        """The directory itself goes last: as long as it is there, the next start knows what to forget."""
+        in_flusher = self._around.in_flusher
+        forgotten = self._checkpoints.forget(name).addErrback(lambda _: None)
+        await in_flusher(empty, self._directory.child(aside))
+        await forgotten
+        await self._checkpoints.forget(name)  # again, if the disk was too full for it before
+        await in_flusher(self._directory.remove_directory, aside)
 
     # --- timers
 
     def _flush_dirty(self) -> None:
         for log in self._logs.values():
-            if log.dirty and log.failure is None:
-                self._around.flusher.want(log)
+            log.flush_soon()
 
-    def _save_points(self) -> Deferred[None] | None:
-        points = self._points()
-        if points == self._known_points:
-            return None
-        self._known_points = points
-        return self._recovery_points.save(points).addErrback(
-            lambda failure: self._log.failure("the recovery points could not be saved", failure)
-        )
-
-    def _points(self) -> dict[str, int]:
-        return {**self._known_points, **{str(tp): log.flushed.value for tp, log in self._logs.items()}}
+    def _save_points(self) -> Deferred[None]:
+        return self._checkpoints.save_points({str(tp): log.flushed.value for tp, log in self._logs.items()})
 
     def _apply_retention(self) -> Deferred[Any]:
         """By a clock that only this process's own time moves: a step of the wall clock deletes nothing."""
         wall, seconds = self._started
         now_ms = int((wall + self._clock.seconds() - seconds) * 1000)
-        running = []
-        for log in list(self._logs.values()):
-            log.roll_if_old(now_ms)
-            running.append(
+        return DeferredList(
+            [
                 log.apply_retention(now_ms).addErrback(lambda failure: self._log.failure("retention failed", failure))
-            )
-        return DeferredList(running)
+                for log in list(self._logs.values())
+            ]
+        )
 
     # --- stop
 
@@ -221,32 +227,19 @@ class LogManager(Service):
     async def _stop(self) -> None:
         for loop in self._loops:
             loop.stop()
-        logs = dict(self._logs)
-        await DeferredList([log.flush() for log in logs.values() if log.failure is None], consumeErrors=True)
-        await self._around.flusher.when_idle()
+        logs, around = dict(self._logs), self._around
+        await DeferredList([log.flush() for log in logs.values()], consumeErrors=True)
+        await around.flusher.when_idle()
+        # Its turn comes when the thread has done all that was asked of it: removals, checkpoints.
+        await around.in_flusher(int)
         ends = {str(tp): log.close() for tp, log in logs.items()}
-        self._around.open_segments.close()
+        around.open_segments.close()
         try:
-            self._recovery_points.save_now(self._points())
+            await self._save_points()
             if None in ends.values() or self._broken:
                 self._log.error("not every log could be synced: the next start checks them")
                 return
-            self._clean_mark.save_now({name: list(end) for name, end in ends.items() if end is not None})
+            clean_ends: dict[str, CleanEnd] = {name: end for name, end in ends.items() if end is not None}
+            await around.in_flusher(leave_mark, self._directory, clean_ends)
         except OSError as error:
             self._log.error("the stop could not be marked clean: {error}", error=error)
-
-
-def _load(checkpoint: Checkpoint) -> dict[str, int]:
-    """What it holds; a damaged one counts as lost, which only means that more is checked."""
-    try:
-        return checkpoint.load()
-    except StorageError as error:
-        LogManager._log.error("{error}; going on without it", error=error)
-        return {}
-
-
-def _remove_all(directory: IDirectory, name: str) -> None:
-    child = directory.child(name)
-    for entry in child.list():
-        child.remove(entry.name)
-    directory.remove_directory(name)

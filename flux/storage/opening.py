@@ -1,27 +1,27 @@
 """A directory becomes a log again: at once after a clean stop, else checked from the recovery point on.
 
 What is found is decided so. Invalid bytes at the end of the last segment are a *torn tail*: they are cut off. Invalid bytes with valid
-batches after them, or in an earlier segment, are *damage*: they stay where they are as evidence, the offsets they held are noted
-as a gap (``gaps.json``) and passed over, and nothing after them is lost. Either is reported. No offset is ever given twice: the
-log goes on after whatever offset may have been handed out.
+batches after them, or in an earlier segment, are *damage*: they stay where they are as evidence, the offsets they held are a gap, and
+nothing after them is lost. Either is reported. No offset is ever given twice: the log goes on after whatever offset may have been
+given, in a new file if that leaves a gap.
 """
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import NamedTuple
 
 from flux.interfaces import IDirectory
-from flux.storage.checkpoint import read_file, replace_file
-from flux.storage.closed import ClosedSegment, load
+from flux.storage.checking import Checker
+from flux.storage.closed import ClosedSegment
+from flux.storage.epoch_file import EPOCHS, read_epochs, sync_epochs, write_epochs
 from flux.storage.epochs import EpochCache
-from flux.storage.recovery import Damage, Sound, claimed_end, scan
-from flux.storage.segment import DIGEST, INDEX, LOG, TIME_INDEX, Jump, Segment, file_name
-
-ROLLING = LOG + ".rolling"  # a segment whose predecessor may not be durable yet
-DELETED = ".deleted"
-EPOCHS = "leader-epoch-checkpoint"
-GAPS = "gaps.json"
-_DIGITS = 20
+from flux.storage.gaps import Gaps, Loss
+from flux.storage.hints import adopt_indexes, read_digest, write_hints
+from flux.storage.index import BadIndex
+from flux.storage.recovery import Damage, claimed_end, note_all
+from flux.storage.removal import Files, remove_segment, tidy
+from flux.storage.segment import Segment, file_name
+from flux.storage.segments import rolling_name
 
 
 class CleanEnd(NamedTuple):
@@ -32,20 +32,9 @@ class CleanEnd(NamedTuple):
     size_bytes: int
 
 
-class Loss(NamedTuple):
-    """Something that is not there any more: offsets *first* to *next* - 1, and *size_bytes* bytes at *position* of *file*."""
-
-    file: str
-    position: int
-    size_bytes: int
-    first: int
-    next: int
-    why: str
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Opened:
-    """A log's state, ready to go on. ``active`` is its last segment; ``fresh`` if its file was just created and never synced."""
+    """A log's state, ready to go on. ``active`` is its last segment."""
 
     directory: IDirectory
     active: Segment
@@ -53,10 +42,8 @@ class Opened:
     end_offset: int
     closed: list[ClosedSegment]
     epochs: EpochCache
-    jumps: set[Jump]
-    fresh: bool
-    losses: list[Loss] = field(default_factory=list)
-    scanned_bytes: int = 0
+    losses: list[Loss]
+    scanned_bytes: int
 
 
 def open_log(
@@ -74,224 +61,208 @@ def open_log(
     *trust_clean* whether nothing happened since. :raises OSError: the disk failed; the log cannot be used.
     """
     created = directory.make()
-    return _Opening(directory, index_interval, start_offset, recovery_point, clean).open(trust_clean, created)
+    files = tidy(directory)
+    start, clean_end = start_offset or 0, clean.end_offset if clean else 0
+    opening = _Opening(directory, index_interval, files, start, recovery_point, max(recovery_point, clean_end))
+    try:
+        return opening.open(clean if trust_clean else None, created)
+    except BaseException:
+        opening.let_go()
+        raise
 
 
 class _Opening:
-    """The steps of :func:`open_log` and what they know so far; ``_next`` is the offset that is due."""
+    """The steps of :func:`open_log` and what they know so far; ``_next`` is the offset that is due.
+
+    *given* is one past the last offset that is known to have been given to a record.
+    """
 
     def __init__(
-        self, directory: IDirectory, index_interval: int, start: int | None, recovery_point: int, clean: CleanEnd | None
+        self, directory: IDirectory, index_interval: int, files: Files, start: int, recovery_point: int, given: int
     ) -> None:
         self._directory = directory
         self._interval = index_interval
+        self._files = files
         self._start = start
-        self._recovery_point = recovery_point
-        self._clean = clean
+        self._given = given
+        self._gaps = Gaps(directory, start)
+        self._epochs = self._read_epochs()
+        self._trusted = 0 if self._epochs is None else recovery_point  # below it segments need not be read again
+        self._checker = Checker(directory, index_interval, self._epochs, self._gaps)
         self._closed: list[ClosedSegment] = []
-        self._losses: list[Loss] = []
-        self._scanned = 0
+        self._active: Segment | None = None
+        self._tail: Damage | None = None  # of the active segment
+        self._sound = True  # but for that, the active segment is
         self._next = 0
-        self._sound_end = 0  # one past the last record that was read from the last segment checked
-        self._given = 0  # one past the last offset known to have been given
 
-    def open(self, trust_clean: bool, created: bool) -> Opened:
-        bases, rolling = self._tidy()
-        self._epochs, self._epochs_known = self._load_epochs(bool(bases))
-        self._jumps = self._load_gaps()
-        active = self._open_clean(bases) if trust_clean and self._epochs_known and not rolling else None
-        if active is None:
-            active = self._recover(bases, rolling)
-            self._go_on_after_what_was_given()
-            if not created:
-                self._epochs.cut_end(self._next)
-                if not self._epochs_known:
-                    replace_file(self._directory, EPOCHS, self._epochs.to_bytes())
-                self._directory.sync()
-        start = max(self._start or 0, self._closed[0].base_offset if self._closed else active.base_offset)
-        return Opened(
-            self._directory,
-            active,
-            min(start, self._next),
-            self._next,
-            self._closed,
-            self._epochs,
-            self._jumps,
-            not bases and not rolling,
-            self._losses,
-            self._scanned,
-        )
+    def open(self, clean: CleanEnd | None, created: bool) -> Opened:
+        bases, rolling, _ = self._files
+        if clean is not None and (rolling or self._epochs is None or bases[-1:] != [clean.base_offset]):
+            clean = None
+        if clean is not None:
+            self._trusted = clean.end_offset
+        self._next = bases[0] if bases else self._start
+        if self._next > self._start:
+            self._missing(self._start, "the first segment is missing")
+        for base, after in zip_longest(bases, bases[1:]):
+            self._pass_to(base)
+            if after is not None:
+                self._take_closed(base, after)
+            elif clean is None or not self._take_clean(clean):
+                clean = None
+                self._check(base)
+        for base, follows in rolling:
+            self._take_rolling(base, follows)
+        sound_end = self._next
+        self._remove_forgotten()
+        self._go_on_after_what_was_given()
+        active = self._last_segment()
+        epochs = self._checker.epochs
+        if clean is None and not created:
+            epochs.cut_end(sound_end)
+            if bases or rolling:
+                write_epochs(self._directory, epochs)  # durably: what a killed process left may not be
+                sync_epochs(self._directory)
+            self._directory.sync()
+        first = self._closed[0].base_offset if self._closed else active.base_offset
+        start = min(max(self._start, first), self._next)
+        scanned, losses = self._checker.scanned_bytes, self._gaps.losses
+        return Opened(self._directory, active, start, self._next, self._closed, epochs, losses, scanned)
 
-    # --- what is there
+    def let_go(self) -> None:
+        """Close what is open."""
+        if self._active is not None:
+            self._active.file.close()
 
-    def _tidy(self) -> tuple[list[int], list[int]]:
-        """Finish what a crash interrupted; return the base offsets of segments, and of rolling ones. Strangers are left alone."""
-        bases, rolling = [], []
-        for name in [entry.name for entry in self._directory.list() if not entry.is_directory]:
-            number, suffix = name[:_DIGITS], name[_DIGITS:]
-            if not (len(number) == _DIGITS and number.isascii() and number.isdigit()):
-                continue
-            if suffix == LOG:
-                bases.append(int(number))
-            elif suffix == ROLLING:
-                rolling.append(int(number))
-            elif suffix.endswith(DELETED):
-                self._directory.remove(name)
-        while len(bases) > 1 and bases[1] <= (self._start or 0):
-            remove_segment(self._directory, bases.pop(0))
-        return bases, rolling
-
-    def _load_epochs(self, needed: bool) -> tuple[EpochCache, bool]:
-        """The epoch cache, and whether it can be relied on: a missing or damaged one is rebuilt by a scan of everything."""
-        data = read_file(self._directory, EPOCHS)
-        if data is None:
-            return EpochCache(), not needed
+    def _read_epochs(self) -> EpochCache | None:
+        """The epoch cache; None if it must be rebuilt from the batches."""
+        if not self._files.bases and not self._files.rolling:
+            return EpochCache()
         try:
-            return EpochCache.parse(data), True
+            return read_epochs(self._directory)
         except (ValueError, IndexError) as error:
-            self._losses.append(Loss(EPOCHS, 0, len(data), 0, 0, f"rebuilt: {error}"))
-            return EpochCache(), not needed
-
-    def _load_gaps(self) -> set[Jump]:
-        data = read_file(self._directory, GAPS)
-        try:
-            return {(int(first), int(after)) for first, after in json.loads(data or b"[]")}
-        except (ValueError, TypeError) as error:
-            self._losses.append(Loss(GAPS, 0, len(data or b""), 0, 0, f"unreadable: {error}"))
-            return set()
-
-    # --- after a clean stop
-
-    def _open_clean(self, bases: list[int]) -> Segment | None:
-        """Believe the mark, if the last segment is as long as it says."""
-        clean = self._clean
-        if clean is None or not bases or bases[-1] != clean.base_offset:
+            self._gaps.losses.append(Loss(EPOCHS, 0, 0, 0, 0, f"rebuilt from the batches: {error}"))
             return None
-        active = load(self._directory, clean.base_offset, clean.end_offset, self._interval)
-        if active.file.size != clean.size_bytes:
-            active.file.close()
-            return None
-        for base, after in zip(bases, bases[1:], strict=False):
-            self._close(load(self._directory, base, after, self._interval))
-        self._next = clean.end_offset
-        return active
 
-    # --- after anything else
+    # --- one segment after the other
 
-    def _recover(self, bases: list[int], rolling: list[int]) -> Segment:
-        self._next = bases[0] if bases else self._start or 0
-        if bases and self._start is not None and self._start < bases[0]:
-            self._losses.append(Loss(file_name(self._start), 0, 0, self._start, bases[0], "the first segment is missing"))
-        trusted = self._recovery_point if self._epochs_known else 0
-        active = None
-        for number, base in enumerate(bases):
-            if active is not None:
-                self._close(active)
-            after = bases[number + 1] if number + 1 < len(bases) else None
-            if after is not None and after <= trusted:
-                active = load(self._directory, base, after, self._interval)
-                self._next = after
-            else:
-                active = self._check(base, is_last=after is None)
-        for base in rolling:
-            if active is not None and base != self._sound_end:
-                self._drop_rolling(base)
-                continue
-            self._directory.rename(file_name(base, ROLLING), file_name(base))
-            if active is not None:
-                self._close(active)
-            active = self._check(base, is_last=True)
-        if active is None:
-            self._next = max(self._next, self._recovery_point, self._clean.end_offset if self._clean else 0)
-            if self._next > (self._start or 0):
-                self._losses.append(Loss("", 0, 0, self._start or 0, self._next, "all segments are missing"))
-            active = Segment(self._next, self._directory.create(file_name(self._next)), self._interval)
-        return active
-
-    def _check(self, base: int, *, is_last: bool) -> Segment:
-        """Read a whole segment from the medium; note what is sound, pass over or cut what is not."""
+    def _pass_to(self, base: int) -> None:
+        """The next segment begins at *base*."""
         if base > self._next:
-            self._jump(Loss(file_name(base), 0, 0, self._next, base, "the records before this segment are missing"))
-        file = self._directory.open(file_name(base))
-        file.drop_cache()
-        segment = Segment(base, file, self._interval)
-        self._scanned += file.size
-        damage: Damage | None = None
-        for found in scan(file, 0, self._next, self._epochs, self._jumps):
-            if isinstance(found, Damage):
-                damage = found
-                continue
-            header = found.header
-            if damage is not None:
-                self._jump(_loss(base, damage, header.base_offset, "damaged, passed over"))
-                damage = None
-            if not self._epochs_known and header.leader_epoch > self._epochs.latest:
-                self._epochs.assign(header.leader_epoch, header.base_offset)
-            segment.note(header.base_offset, header.next_offset, found.position, header.max_timestamp_ms)
-            self._next = header.next_offset
-        self._sound_end = self._next
-        if damage is not None and is_last:
-            self._jump(_loss(base, damage, claimed_end(file, damage), "torn tail, cut"))
-            file.truncate(damage.position)
-        elif damage is not None:
-            self._losses.append(_loss(base, damage, self._next, "damaged, passed over"))
-        file.datasync()
-        segment.next_offset = self._next
-        return segment
+            first, self._next = self._next, base
+            self._missing(first, "the records before this segment are missing")
 
-    def _drop_rolling(self, base: int) -> None:
-        """The segment before it did not become durable, so nothing in it was promised to be."""
-        name = file_name(base, ROLLING)
-        file = self._directory.open(name)
-        end = base
-        for found in scan(file, 0, base, EpochCache(), ()):
-            if isinstance(found, Sound):
-                end = found.header.next_offset
-        file.close()
-        self._losses.append(Loss(name, 0, file.size, base, end, "written after a segment that did not become durable"))
-        self._given = max(self._given, end)
+    def _missing(self, first: int, why: str) -> None:
+        """Offsets from *first* on are not there, up to the one due now."""
+        first = max(first, self._start)
+        if first < self._next:
+            self._gaps.note(Loss(file_name(self._next), 0, 0, first, self._next, why))
+
+    def _take_closed(self, base: int, after: int) -> None:
+        """Closed, and the next one begins at *after*."""
+        digest = read_digest(self._directory, base) if after <= self._trusted and base >= self._next else None
+        if digest is not None and digest.size_bytes == self._files.sizes[base] and digest.next_offset <= after:
+            self._closed.append(ClosedSegment(base, digest.next_offset, digest.size_bytes, digest.max_timestamp_ms))
+            self._next = digest.next_offset
+            return
+        self._check(base)
+        if self._tail is not None:
+            self._gaps.note(Loss.of(base, self._tail, max(after, self._next), "damaged, passed over"))
+            self._next = max(after, self._next)
+        self._close_active()
+
+    def _take_clean(self, clean: CleanEnd) -> bool:
+        """Believe the mark, if the last segment and what lies beside it are as it says."""
+        base = clean.base_offset
+        if self._files.sizes[base] != clean.size_bytes or self._next != base:
+            return False
+        segment = Segment(base, self._directory.open(file_name(base)), self._interval)
+        try:
+            adopt_indexes(self._directory, segment, clean.end_offset)
+        except BadIndex:
+            segment.file.close()
+            return False
+        except BaseException:
+            segment.file.close()
+            raise
+        self._active, self._next = segment, clean.end_offset
+        return True
+
+    def _check(self, base: int) -> None:
+        self._active, self._tail, self._sound = self._checker.check(base, self._next)
+        self._next = self._active.next_offset
+
+    def _close_active(self) -> None:
+        segment = self._active
+        assert segment is not None
+        segment.seal()
+        if self._sound and self._tail is None:
+            write_hints(self._directory, segment, closed=True)
+        size = segment.file.size
+        self._closed.append(ClosedSegment(segment.base_offset, segment.next_offset, size, segment.max_timestamp_ms))
+        segment.file.close()
+        self._active = self._tail = None
+
+    def _take_rolling(self, base: int, follows: int) -> None:
+        """It goes on where the one before ends, or that one did not become durable: then nothing in this one was promised."""
+        name = rolling_name(base, follows)
+        if self._active is not None and follows == self._next:
+            if self._tail is not None:  # left by a write that failed and was cut back: what came next is in this file
+                self._gaps.note(Loss.of(self._active.base_offset, self._tail, self._next, "torn tail, cut"))
+            self._cut_tail()
+            self._close_active()
+            self._directory.rename(name, file_name(base))
+            self._pass_to(base)
+            self._check(base)
+            return
+        segment = Segment(base, self._directory.open(name), self._interval)
+        try:
+            note_all(segment)
+        finally:
+            segment.file.close()
+        why = "written after a segment that did not become durable"
+        self._gaps.losses.append(Loss(name, 0, segment.file.size, base, segment.next_offset, why))
+        self._given = max(self._given, segment.next_offset)
         self._directory.remove(name)
 
+    # --- the end
+
+    def _cut_tail(self) -> None:
+        if self._active is not None and self._tail is not None:
+            self._active.file.truncate(self._tail.position)
+            self._active.file.datasync()
+            self._tail = None
+
+    def _remove_forgotten(self) -> None:
+        """What a crash kept from being removed. Not if the start is beyond the end: then the end is missing, or this is not our start."""
+        while self._start <= self._next and self._closed and self._closed[0].next_offset <= self._start:
+            remove_segment(self._directory, self._closed.pop(0).base_offset)
+
     def _go_on_after_what_was_given(self) -> None:
-        """Skip the offsets that an earlier recovery skipped, and those that may have been given to records now missing."""
-        skipped = dict(self._jumps)
-        while self._next in skipped:
-            self._next = skipped[self._next]
-        clean_end = self._clean.end_offset if self._clean else 0
-        floor = max(self._start or 0, self._recovery_point, clean_end, self._given)
+        """Pass over the offsets that may have been given to records now missing; before anything is cut, and durably."""
+        if self._active is not None and self._tail is not None:
+            claimed = claimed_end(self._active.file, self._tail)
+            self._gaps.note(Loss.of(self._active.base_offset, self._tail, claimed, "torn tail, cut"))
+            self._next = max(self._next, claimed)
+        self._next = self._gaps.after(self._next)
+        floor = max(self._start, self._given)
         if self._next < floor:
-            self._jump(Loss("", 0, 0, self._next, floor, "records that were there before are missing at the end"))
+            first, self._next = self._next, floor
+            if max(first, self._start) < floor:
+                why = "records that were there before are missing at the end"
+                self._gaps.note(Loss("", 0, 0, max(first, self._start), floor, why))
+        self._cut_tail()
 
-    def _jump(self, loss: Loss) -> None:
-        """Note *loss* as a gap, durably, and go on after it."""
-        self._losses.append(loss)
-        if loss.next > loss.first:
-            self._jumps.add((loss.first, loss.next))
-            replace_file(self._directory, GAPS, json.dumps(sorted(self._jumps)).encode() + b"\n")
-            self._next = loss.next
-
-    def _close(self, segment: Segment) -> None:
-        segment.seal()
-        size = segment.file.size
-        self._closed.append(
-            ClosedSegment(segment.base_offset, segment.next_offset, size, segment.max_timestamp_ms)
-        )
-        segment.file.close()
-
-
-def _loss(base: int, damage: Damage, after: int, what: str) -> Loss:
-    size = damage.end - damage.position
-    return Loss(file_name(base), damage.position, size, damage.expected_offset, after, f"{what}: {damage.why}")
-
-
-def remove_segment(directory: IDirectory, base_offset: int) -> None:
-    """Remove a closed segment and what belongs to it; after a crash in between, the rest is removed when the log is opened."""
-    names = {entry.name for entry in directory.list()}
-    for suffix in (LOG, INDEX, TIME_INDEX, DIGEST):
-        name = file_name(base_offset, suffix)
-        if name in names:
-            directory.rename(name, name + DELETED)
-            directory.sync()
-            directory.remove(name + DELETED)
-
-
+    def _last_segment(self) -> Segment:
+        """The one to append to: where offsets jump, a new one."""
+        active, base = self._active, self._next
+        if active is not None and active.next_offset == base:
+            return active
+        if active is not None and not active.file.size:
+            self._directory.rename(file_name(active.base_offset), file_name(base))
+            self._active = Segment(base, active.file, self._interval)
+        else:
+            if active is not None:
+                self._close_active()
+            self._active = Segment(base, self._directory.create(file_name(base)), self._interval)
+        return self._active

@@ -5,17 +5,24 @@ written in. The CRC covers neither offset nor epoch, which is why those are chec
 the CRC alone misses 96, the CRC and both checks none.
 """
 
-from collections.abc import Collection, Iterator
+import re
+import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from flux.batch import HEADER_SIZE, BatchHeader, CorruptBatch, read_header
 from flux.interfaces import IFile
 from flux.storage.epochs import EpochCache
-from flux.storage.segment import Jump, Window
+from flux.storage.segment import Segment, Window
 
 _WINDOW = 1 << 20
-_MAGIC_AT = 16  # where a batch keeps its format version
+_HIGH = struct.Struct(">I")
 _FURTHEST = 1 << 31  # how far ahead of what is due an offset after damage may lie and still be believed
+# What a batch is taken to hold of which nothing can be read: a gap costs nothing, an offset given twice does.
+_MOST_RECORDS = 1 << 20
+_PATTERN_SIZE = 17  # offset, length, epoch, magic
+# Where a batch says how many offsets it takes: the last one's delta, and the number of records.
+_NUMBER, _DELTA_AT, _COUNT_AT = struct.Struct(">i"), 23, 57
 
 
 class Sound(NamedTuple):
@@ -35,9 +42,7 @@ class Damage(NamedTuple):
     why: str
 
 
-def scan(
-    file: IFile, position: int, expected: int, epochs: EpochCache, jumps: Collection[Jump]
-) -> Iterator[Sound | Damage]:
+def scan(file: IFile, position: int, expected: int, epochs: EpochCache) -> Iterator[Sound | Damage]:
     """What *file* holds from *position* on, where offset *expected* is due.
 
     Stretches of damage come as one :class:`Damage` each. Reads a window at a time. Where *epochs* knows nothing, any epoch goes.
@@ -45,14 +50,14 @@ def scan(
     window = Window(file, _WINDOW)
     while position < file.size:
         try:
-            header = _valid(window, position)
-            if header.base_offset != expected and (expected, header.base_offset) not in jumps:
+            header = window.batch(position)
+            if header.base_offset != expected:
                 raise CorruptBatch(f"base offset {header.base_offset} where {expected} was due")
-            due = epochs.epoch_of(header.base_offset)
+            due = epochs.epoch_of(expected)
             if due not in (-1, header.leader_epoch):
                 raise CorruptBatch(f"leader epoch {header.leader_epoch} where {due} was due")
         except CorruptBatch as error:
-            found = _resume(window, file.size, position + 1, expected, epochs)
+            found = _resume(window, file.size, position, expected, epochs)
             end = found.position if found else file.size
             yield Damage(position, end, expected, found is not None, str(error))
             if found is None:
@@ -63,39 +68,83 @@ def scan(
         expected = header.next_offset
 
 
-def claimed_end(file: IFile, damage: Damage) -> int:
-    """One past the last offset the damaged bytes may have held, as far as their header can still be read.
+def note_all(segment: Segment) -> None:
+    """Index what *segment*'s file holds, damage passed over."""
+    for found in scan(segment.file, 0, segment.base_offset, EpochCache()):
+        if isinstance(found, Sound):
+            header = found.header
+            segment.note(header.base_offset, header.next_offset, found.position, header.max_timestamp_ms)
+    segment.seal()
 
-    Whoever goes on after them starts there, so that no offset is ever given twice.
+
+def claimed_end(file: IFile, damage: Damage) -> int:
+    """One past the last offset that the bytes of *damage*, at the end of a log, may have been given.
+
+    Whoever goes on after them starts there, so that no offset is ever given twice. Zeros claim nothing: that is how a file looks
+    that had grown before the power went, and whose bytes never came.
     """
-    head = file.read_at(damage.position, min(HEADER_SIZE, damage.end - damage.position))
-    if not any(head):
-        return damage.expected_offset  # zeros: the file had grown, the batch never came
-    try:
-        header = read_header(head)
-    except CorruptBatch:
-        return damage.expected_offset + 1
-    return header.next_offset if header.base_offset == damage.expected_offset else damage.expected_offset + 1
+    position, offset = damage.position, damage.expected_offset
+    while position < damage.end and _any(file, position, damage.end):
+        head = file.read_at(position, min(HEADER_SIZE, damage.end - position))
+        counts = _number(head, _DELTA_AT) + 1, _number(head, _COUNT_AT)
+        says = [count for count in counts if 0 < count <= _MOST_RECORDS]
+        if not says:
+            return offset + _MOST_RECORDS
+        offset += max(says)  # they are equal, unless the damage is in one of them: then one of the two is right
+        try:
+            position += read_header(head).length
+        except CorruptBatch:
+            return offset
+    return offset
+
+
+def _number(head: bytes, at: int) -> int:
+    """That field of a header, -1 if it is not all there."""
+    return -1 if at + _NUMBER.size > len(head) else int(_NUMBER.unpack_from(head, at)[0])
+
+
+def _any(file: IFile, start: int, end: int) -> bool:
+    """Whether there is anything but zeros."""
+    return any(any(file.read_at(at, min(_WINDOW, end - at))) for at in range(start, end, _WINDOW))
 
 
 def _resume(window: Window, size: int, position: int, expected: int, epochs: EpochCache) -> Sound | None:
-    """The first valid batch at or after *position* with an offset not below *expected*: is it a torn tail, or damage before good data?"""
-    while position + HEADER_SIZE <= size:
-        magic = window.find(b"\x02", position + _MAGIC_AT, _MAGIC_AT)
-        if magic is None:
-            position = window.end - _MAGIC_AT
-            continue
-        position = magic - _MAGIC_AT
+    """The first valid batch after the damaged one at *position*: it tells damage before good data from a torn tail."""
+
+    def valid(at: int) -> Sound | None:
         try:
-            header = _valid(window, position)
-            near = 0 <= header.base_offset - expected <= _FURTHEST
-            if near and epochs.epoch_of(header.base_offset) in (-1, header.leader_epoch):
-                return Sound(position, header)
+            header = window.batch(at)
         except CorruptBatch:
-            pass
-        position += 1
+            return None
+        ahead = header.base_offset - expected
+        if 0 <= ahead <= _FURTHEST and epochs.epoch_of(header.base_offset) in (-1, header.leader_epoch):
+            return Sound(at, header)
+        return None
+
+    # First where the damaged one says it ends: within it a client's own bytes may look like a batch.
+    following = _end_of_damaged(window, position)
+    if following is not None and following < size and (found := valid(following)):
+        return found
+    pattern = _plausible(expected)
+    at = window.search(pattern, position + 1, _PATTERN_SIZE)
+    while at is not None:
+        if found := valid(at):
+            return found
+        at = window.search(pattern, at + 1, _PATTERN_SIZE)
     return None
 
 
-def _valid(window: Window, position: int) -> BatchHeader:
-    return window.batch(position, window.header(position).length)
+def _end_of_damaged(window: Window, position: int) -> int | None:
+    try:
+        return position + read_header(window.data, window.cover(position, HEADER_SIZE)).length
+    except CorruptBatch:
+        return None
+
+
+def _plausible(expected: int) -> "re.Pattern[bytes]":
+    """What a batch not far above *expected* begins with: high half of the offset, length below 64 MiB + 1, magic.
+
+    Cheap to look for, and so specific that hardly a CRC is computed in vain.
+    """
+    highs = b"|".join(re.escape(_HIGH.pack(high)) for high in {expected >> 32, expected + _FURTHEST >> 32})
+    return re.compile(b"(?=(?:" + highs + rb").{4}[\x00-\x04].{3}.{4}\x02)", re.DOTALL)

@@ -1,18 +1,20 @@
-"""One file of record batches and its indexes. Pure: it is handed an open file."""
+"""One file of record batches and its indexes. Pure: it is handed an open file.
 
-from collections.abc import Collection
+Within a file offsets are dense: where they jump, a new file begins. So a batch that is not at the offset that is due is damaged,
+and which offsets were never given, or are lost, is told by the names of the files alone.
+"""
+
+import re
 from typing import NamedTuple
 
-from flux.batch import HEADER_SIZE, BatchHeader, CorruptBatch, check, read_header
+from flux.batch import HEADER_SIZE, BatchHeader, CorruptBatch, read_header
+from flux.envelope import verify
 from flux.interfaces import IFile
 from flux.storage.index import OffsetIndex, TimeIndex
 
 LOG, INDEX, TIME_INDEX, DIGEST = ".log", ".index", ".timeindex", ".digest"
 MAX_RELATIVE = (1 << 31) - 1  # offsets and positions are 32-bit in the index files
 _READ_AHEAD = 16384  # bytes read beyond what was asked, so that the batch before the offset costs no second call
-
-Jump = tuple[int, int]
-"""A reported gap: the offset that was expected, and the one the log goes on with."""
 
 
 def file_name(base_offset: int, suffix: str = LOG) -> str:
@@ -42,6 +44,7 @@ class Segment:
     """A file, the offsets it begins and ends with, and where to look for those between.
 
     *Action*: whoever appends to ``file`` calls :meth:`note` for each batch. *Transition*: ``next_offset`` and the indexes move on.
+    ``follows`` is the offset at which the segment before it ends: less than ``base_offset`` if offsets jump between the two.
     """
 
     __slots__ = (
@@ -51,14 +54,16 @@ class Segment:
         "base_offset",
         "file",
         "first_timestamp_ms",
+        "follows",
         "index",
         "max_timestamp_ms",
         "next_offset",
         "time_index",
     )
 
-    def __init__(self, base_offset: int, file: IFile, index_interval: int) -> None:
+    def __init__(self, base_offset: int, file: IFile, index_interval: int, follows: int | None = None) -> None:
         self.base_offset = base_offset
+        self.follows = base_offset if follows is None else follows
         self.next_offset = base_offset
         self.file = file
         self.index = OffsetIndex()
@@ -84,7 +89,7 @@ class Segment:
         self.next_offset = next_offset
 
     def seal(self) -> None:
-        """No more batches will come: the time index must know the youngest of them all."""
+        """Nothing is appended for now: the time index must know the youngest batch of them all."""
         self.time_index.add(self.max_timestamp_ms, self._last_relative)
 
     def adopt(self, index: OffsetIndex, time_index: TimeIndex, next_offset: int) -> None:
@@ -95,82 +100,81 @@ class Segment:
         last = index.last()
         self._indexed_to = last[1] if last else 0
 
-    def cut(self, offset: int, position: int) -> None:
-        """The file was cut at *position*, where the batch with base *offset* stood."""
-        self.index.cut(position)
-        self.time_index.cut(offset - self.base_offset)
-        self.next_offset = offset
-        last = self.index.last()
-        self._indexed_to = last[1] if last else 0
-
-    def read(self, offset: int, max_bytes: int, end: int, jumps: Collection[Jump]) -> Found:
+    def read(self, offset: int, max_bytes: int, end: int) -> Found:
         """Whole batches from the one holding *offset*, at most *max_bytes* unless the first alone is longer, none at or above *end*.
 
-        Each is checked: CRC, and an offset that goes on where the one before ended (or over one of *jumps*).
+        Each is checked: CRC, and an offset that goes on where the one before ended. The index is a hint: an entry that points to no
+        valid batch of its offset is forgotten, and the one before it tells where to begin.
         """
-        relative, position = self.index.floor(offset - self.base_offset)
-        return read_batches(self.file, position, self.base_offset + relative, offset, max_bytes, end, jumps)
+        while True:
+            relative, position = self.index.floor(offset - self.base_offset)
+            found = read_batches(self.file, position, self.base_offset + relative, offset, max_bytes, end)
+            if found.damaged_at != position or not position:
+                return found
+            self.index.forget(position)
 
 
 class Window:
-    """A stretch of a file kept in memory, so that small batches cost no call each."""
+    """A stretch of a file kept in memory, so that small batches cost no call each.
+
+    ``data`` is what is at hand, from position ``start`` of the file on.
+    """
+
+    __slots__ = ("_file", "_length", "data", "start")
 
     def __init__(self, file: IFile, length: int) -> None:
         self._file = file
         self._length = length
-        self._start = 0
-        self._data = b""
+        self.start = 0
+        self.data = b""
 
-    def header(self, position: int) -> BatchHeader:
-        """The header at *position*, of a batch that ends within the file. :raises CorruptBatch: there is none."""
-        at = self._cover(position, HEADER_SIZE)
-        header = read_header(self._data, at)
+    def cover(self, position: int, length: int) -> int:
+        """Have *length* bytes from *position* at hand, as far as the file holds them; return where in ``data`` they begin."""
+        at = position - self.start
+        if at < 0 or at + length > len(self.data):
+            self.start = position
+            self.data = self._file.read_at(position, max(length, self._length))
+            return 0
+        return at
+
+    def batch(self, position: int) -> BatchHeader:
+        """The batch at *position*. :raises CorruptBatch: there is none, it goes on past the end of the file, or its CRC is wrong."""
+        at = self.cover(position, HEADER_SIZE)
+        header = read_header(self.data, at)
         if position + header.length > self._file.size:
             raise CorruptBatch(f"a length of {header.length} bytes reaches past the end of the file")
+        at = self.cover(position, header.length)
+        verify(header, self.data, at)
         return header
 
-    def batch(self, position: int, length: int) -> BatchHeader:
-        """The batch of *length* bytes at *position*, its CRC checked. :raises CorruptBatch: it is damaged."""
-        at = self._cover(position, length)
-        return check(self._data, at)
-
-    def find(self, byte: bytes, position: int, least: int) -> int | None:
-        """Where *byte* comes next from *position* on, within what is at hand: at least *least* bytes before it and all after."""
-        at = self._cover(position - least, least + 1) + least
-        at = self._data.find(byte, at)
-        return None if at < 0 else self._start + at
-
-    @property
-    def end(self) -> int:
-        """One past the last byte at hand."""
-        return self._start + len(self._data)
+    def search(self, pattern: "re.Pattern[bytes]", position: int, size: int) -> int | None:
+        """Where *pattern*, which matches *size* bytes, next begins in the file, at *position* or later."""
+        while position + size <= self._file.size:
+            found = pattern.search(self.data, self.cover(position, size))
+            if found is not None:
+                return self.start + found.start()
+            if self.start + len(self.data) < position + size:
+                return None  # the file has become shorter meanwhile
+            position = self.start + len(self.data) - size + 1
+        return None
 
     def slice(self, start: int, end: int) -> bytes:
         """The bytes from *start* to *end*."""
-        at = self._cover(start, end - start)
-        return self._data[at : at + end - start]
-
-    def _cover(self, position: int, length: int) -> int:
-        if not self._start <= position <= position + length <= self._start + len(self._data):
-            self._start = position
-            self._data = self._file.read_at(position, max(length, self._length))
-        return position - self._start
+        at = self.cover(start, end - start)
+        return self.data[at : at + end - start]
 
 
-def read_batches(
-    file: IFile, position: int, expected: int, offset: int, max_bytes: int, end: int, jumps: Collection[Jump]
-) -> Found:
+def read_batches(file: IFile, position: int, expected: int, offset: int, max_bytes: int, end: int) -> Found:
     """:meth:`Segment.read` from *position*, where the batch that begins with offset *expected* stands."""
     window = Window(file, max_bytes + _READ_AHEAD)
     first = damaged_at = None
     while position < file.size:
         try:
-            header = window.header(position)
+            header = window.batch(position)
             if header.base_offset >= end or (first is not None and position + header.length - first > max_bytes):
                 break
-            if header.base_offset != expected and (expected, header.base_offset) not in jumps:
+            if header.base_offset != expected:
                 raise CorruptBatch(f"base offset {header.base_offset} where {expected} was due")
-            window.batch(position, header.length)
         except CorruptBatch:
             damaged_at = position
             break

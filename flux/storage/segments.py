@@ -4,36 +4,58 @@ Hot segments are rolled but not yet durable, or active; their files stay open an
 reactor's thread: what was just written is in the page cache. Closed ones are read in the reader's thread.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from twisted.logger import Logger
-
-from flux.batch import decode
 from flux.interfaces import IDirectory
-from flux.model import TopicPartition
-from flux.storage.closed import ClosedSegment, OpenSegments, first_at_or_after, read_segment
-from flux.storage.opening import ROLLING, Opened
-from flux.storage.recovery import Damage
-from flux.storage.segment import Segment, end_of, file_name
+from flux.storage.closed import ClosedSegment
+from flux.storage.epochs import EpochCache
+from flux.storage.segment import LOG, MAX_RELATIVE, Segment, file_name
+from flux.storage.settings import LogSettings
 
-_PIECE = 1 << 20
+ROLLING = LOG + ".rolling"  # a segment whose predecessor may not be durable yet
+
+
+def rolling_name(base_offset: int, follows: int) -> str:
+    """The provisional name of a segment; where offsets jump it says at which one the segment before it ends."""
+    return file_name(base_offset, ROLLING) + ("" if follows == base_offset else f"-{follows}")
+
+
+class Remainder(NamedTuple):
+    """What is left of a log that was cut at its end."""
+
+    closed: list[ClosedSegment]
+    active: Segment
+    epochs: EpochCache
+    end_offset: int
 
 
 class Segments:
-    """What a log consists of. *Transitions*: :meth:`roll`, then :meth:`settle` once durable, then :meth:`forget`."""
+    """What a log consists of: files, the offsets it starts and ends with, and the leader epochs of what lies between.
 
-    _log = Logger()
+    *Transitions*: :meth:`roll`, then :meth:`settle` once durable, then :meth:`forget`. While ``frozen`` nothing may be appended.
+    """
 
-    def __init__(self, tp: TopicPartition, opened: Opened, open_segments: OpenSegments) -> None:
-        self.directory: IDirectory = opened.directory
-        self.closed: list[ClosedSegment] = opened.closed
-        self.hot: list[Segment] = [opened.active]
+    def __init__(
+        self,
+        directory: IDirectory,
+        closed: list[ClosedSegment],
+        active: Segment,
+        epochs: EpochCache,
+        start_offset: int,
+        end_offset: int,
+        index_interval: int,
+    ) -> None:
+        self.directory = directory
+        self.closed = closed
+        self.hot: list[Segment] = [active]
         self.rolling: list[Segment] = []  # hot ones whose file still has its rolling name
-        self.jumps = opened.jumps
-        self.index_interval = open_segments.index_interval
-        self._tp = tp
-        self._open_segments = open_segments
-        self._reported: set[tuple[int, int]] = set()
+        self.epochs = epochs
+        self.start_offset = start_offset
+        self.end_offset = end_offset
+        self.frozen = False
+        self._index_interval = index_interval
 
     @property
     def active(self) -> Segment:
@@ -45,12 +67,36 @@ class Segments:
         """Bytes in all of them."""
         return sum(segment.size_bytes for segment in self.closed) + sum(segment.file.size for segment in self.hot)
 
-    def roll(self, end_offset: int) -> Segment:
-        """Go on in a new segment at *end_offset*. See :mod:`flux.storage.syncing` for why its name is provisional."""
-        file = self.directory.create(file_name(end_offset, ROLLING))
-        fresh = Segment(end_offset, file, self.index_interval)
+    def closed_at(self, offset: int) -> ClosedSegment | None:
+        """The closed segment in which, or after which, a reader of *offset* begins; None if that is a hot one."""
+        at = bisect_right(self.closed, offset, key=lambda segment: segment.next_offset)
+        return self.closed[at] if at < len(self.closed) else None
+
+    def must_roll(
+        self, settings: LogSettings, base_offset: int, next_offset: int, size: int, timestamp_ms: int
+    ) -> bool:
+        """Whether a batch of those offsets, *size* bytes and that timestamp belongs into a new segment."""
+        active = self.hot[-1]
+        if base_offset != active.next_offset:
+            return True  # within a file offsets are dense
+        if not active.file.size:
+            return False
+        first = active.first_timestamp_ms
+        return (
+            active.file.size + size > settings.segment_bytes
+            or next_offset - active.base_offset > MAX_RELATIVE
+            or (first is not None and timestamp_ms - first >= settings.segment_ms)
+        )
+
+    def roll(self, base_offset: int) -> Segment:
+        """Go on in a new segment at *base_offset*. See :mod:`flux.storage.syncing` for why its name is provisional.
+
+        :raises OSError: nothing changed.
+        """
+        follows = self.active.next_offset
+        file = self.directory.create(rolling_name(base_offset, follows))
+        fresh = Segment(base_offset, file, self._index_interval, follows)
         self.active.seal()
-        self.active.next_offset = end_offset
         self.hot.append(fresh)
         self.rolling.append(fresh)
         return fresh
@@ -62,65 +108,21 @@ class Segments:
             self.hot.remove(segment)
             size = segment.file.size
             segment.file.close()
-            self.closed.append(
-                ClosedSegment(segment.base_offset, segment.next_offset, size, segment.max_timestamp_ms)
-            )
+            self.closed.append(ClosedSegment(segment.base_offset, segment.next_offset, size, segment.max_timestamp_ms))
 
     def forget(self, offset: int) -> list[ClosedSegment]:
-        """Take out the closed segments that hold nothing at or above *offset*; their files are the caller's to remove."""
+        """The log starts at *offset*. Return the closed segments that hold nothing of it any more, for the caller to remove their files."""
+        self.start_offset = offset
+        self.epochs = EpochCache(self.epochs.entries)
+        self.epochs.cut_start(offset)
         gone = [segment for segment in self.closed if segment.next_offset <= offset]
         del self.closed[: len(gone)]
         return gone
 
-    # --- reading
-
-    def read_hot(self, offset: int, max_bytes: int, end: int) -> bytes:
-        """Whole batches from the one holding *offset*, which is not in a closed segment."""
+    def replace(self, left: Remainder) -> None:
+        """The log was cut: this is what is left of it."""
         for segment in self.hot:
-            if segment.next_offset > offset or segment is self.active:
-                data = read_segment(segment, offset, max_bytes, end, self.jumps, self._report)
-                if data:
-                    return data
-                offset = max(offset, segment.next_offset)
-        return b""
-
-    def read_closed(self, closed: ClosedSegment, offset: int, max_bytes: int, end: int) -> bytes:
-        """In the reader's thread: the same from a closed one, empty if there is nothing more in it."""
-        segment = self._open_segments.get(self.directory, closed)
-        return read_segment(segment, offset, max_bytes, end, self.jumps, self._report)
-
-    def everything(self, offset: int, end: int) -> Iterator[bytes]:
-        """All batches from the one holding *offset*, in pieces, on this thread."""
-        for closed in [segment for segment in self.closed if segment.next_offset > offset]:
-            while data := self.read_closed(closed, offset, _PIECE, end):
-                yield data
-                offset = end_of(data)
-        while data := self.read_hot(offset, _PIECE, end):
-            yield data
-            offset = end_of(data)
-
-    def first_since_closed(self, closed: ClosedSegment, timestamp_ms: int, start: int) -> tuple[int, int] | None:
-        """In the reader's thread: :meth:`first_since` in a closed one."""
-        return self.first_since(self._open_segments.get(self.directory, closed), timestamp_ms, start)
-
-    def first_since(self, segment: Segment, timestamp_ms: int, start: int) -> tuple[int, int] | None:
-        """Offset and timestamp of the first record from *start* on that is not older than *timestamp_ms*."""
-        for data in first_at_or_after(segment, timestamp_ms, self.jumps, self._report):
-            for record in decode(data, start):
-                if record.timestamp_ms >= timestamp_ms:
-                    return record.offset, record.timestamp_ms
-        return None
-
-    def _report(self, base_offset: int, damage: Damage) -> None:
-        """Said once a place; also from the reader's thread, where twisted.logger may be called."""
-        if (base_offset, damage.position) not in self._reported:
-            self._reported.add((base_offset, damage.position))
-            self._log.error(
-                "{tp}: damage in {file} from byte {position} to {end}, at offset {offset}: {why}; passed over",
-                tp=self._tp,
-                file=file_name(base_offset),
-                position=damage.position,
-                end=damage.end,
-                offset=damage.expected_offset,
-                why=damage.why,
-            )
+            segment.file.close()
+        self.closed, self.hot, self.rolling = left.closed, [left.active], []
+        self.epochs, self.end_offset = left.epochs, left.end_offset
+        self.start_offset = min(self.start_offset, left.end_offset)

@@ -1,53 +1,58 @@
 """Cutting a log's end: what a follower does when its leader's history is another. Runs in the flusher's thread."""
 
-import json
-
-from flux.storage.checkpoint import replace_file
-from flux.storage.closed import load
+from flux.interfaces import IDirectory
+from flux.storage.closed import ClosedSegment
+from flux.storage.epoch_file import sync_epochs, write_epochs
 from flux.storage.epochs import EpochCache
-from flux.storage.opening import EPOCHS, GAPS, remove_segment
-from flux.storage.segment import Segment, Window
-from flux.storage.segments import Segments
+from flux.storage.gaps import Gaps
+from flux.storage.hints import remove_hints
+from flux.storage.recovery import Sound, note_all, scan
+from flux.storage.removal import remove_segment
+from flux.storage.segment import Segment, file_name
+from flux.storage.segments import Remainder
 
-_WINDOW = 1 << 16
 
+def cut_files(
+    directory: IDirectory, closed: list[ClosedSegment], base: int, epochs: EpochCache, offset: int, index_interval: int
+) -> Remainder:
+    """Remove everything from the batch that holds *offset* on, durably, highest segment first; *base* is that of the active one.
 
-def cut_files(segments: Segments, epochs: EpochCache, offset: int) -> int:
-    """Remove everything from the batch that holds *offset* on, durably, highest segment first; return the new end offset.
-
-    A crash at any instant leaves a log without a hole. :raises OSError: the log cannot be used any more.
+    A crash at any instant leaves a log without a hole. Nothing that was handed in is changed. :raises OSError: the log cannot be used
+    any more.
     """
-    directory = segments.directory
-    while segments.closed and segments.active.base_offset >= offset:
-        segments.active.file.close()
-        remove_segment(directory, segments.active.base_offset)
-        last = segments.closed.pop()
-        segments.hot[:] = [load(directory, last.base_offset, last.next_offset, segments.index_interval)]
-    active = segments.active
-    end, position = _batch_at(active, max(offset, active.base_offset))
-    active.file.truncate(position)
-    active.file.datasync()
-    active.cut(end, position)
-    epochs.cut_end(end)
-    replace_file(directory, EPOCHS, epochs.to_bytes())
-    kept = {jump for jump in segments.jumps if jump[1] < end}
-    if kept != segments.jumps:
-        segments.jumps.clear()
-        segments.jumps.update(kept)
-        replace_file(directory, GAPS, json.dumps(sorted(kept)).encode() + b"\n")
-    return end
+    closed = list(closed)
+    while closed and base >= offset:
+        remove_segment(directory, base)
+        base = closed.pop().base_offset
+    remove_hints(directory, base)
+    file = directory.open(file_name(base))
+    try:
+        end, position = _place(Segment(base, file, index_interval), max(offset, base))
+        file.truncate(position)
+        file.datasync()
+        left = Segment(base, file, index_interval)
+        note_all(left)
+        left.next_offset = end
+        kept = EpochCache(epochs.entries)
+        kept.cut_end(end)
+        write_epochs(directory, kept)
+        sync_epochs(directory)
+        Gaps(directory, 0).cut_end(end)
+    except BaseException:
+        file.close()
+        raise
+    return Remainder(closed, left, kept, end)
 
 
-def _batch_at(segment: Segment, offset: int) -> tuple[int, int]:
-    """Base offset and position of the batch that holds *offset*, or of the end."""
-    relative, position = segment.index.floor(offset - segment.base_offset)
-    window = Window(segment.file, _WINDOW)
-    base = segment.base_offset + relative
-    while position < segment.file.size:
-        header = window.header(position)
-        base = header.base_offset
-        if header.next_offset > offset:
-            return base, position
-        base = header.next_offset
-        position += header.length
-    return base, position
+def _place(segment: Segment, offset: int) -> tuple[int, int]:
+    """Where the last sound batch ends that lies below *offset*: the offset, and the position in the file.
+
+    Damage after it goes too: what it held will come again from the leader.
+    """
+    end, position = segment.base_offset, 0
+    for found in scan(segment.file, 0, segment.base_offset, EpochCache()):
+        if isinstance(found, Sound):
+            if found.header.next_offset > offset:
+                break
+            end, position = found.header.next_offset, found.position + found.header.length
+    return end, position

@@ -12,7 +12,7 @@ from flux.errors import BadRequest, FluxError
 from flux.model import Acks, check_topic_name
 from flux.wire.encoding import Encoding
 from flux.wire.fields import Payload, write_payload
-from flux.wire.produce_line import ACKS, DEFAULT_ACKS, USAGE, option_start, read_line, travels_plain
+from flux.wire.produce_line import ACKS, DEFAULT_ACKS, USAGE, ends_in_option, read_line, travels_plain
 from flux.wire.v1 import error_line
 from flux.wire.values import read_topic
 
@@ -25,6 +25,7 @@ _HELP = (
 )
 _USUAL_ENDINGS = {b" acks=" + name.encode(): acks for name, acks in ACKS.items()}
 _EQUALS = ord("=")
+_FREQUENT = 4  # lines with the same beginning and ending: fewer are read as fast one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,33 +108,44 @@ class ProduceRun:
     def decode_run(cls, arguments: Sequence[bytes]) -> Self:
         """The columns of *arguments*, none of which holds a LF. Never raises."""
         count = len(arguments)
-        topic, acks, records = _alike(arguments)
-        keys: list[bytes | None] = []
-        values: list[bytes | None] = []
-        unusual: Sequence[int] = range(count)
-        if records is not None:
-            unusual = []
-            for record in records:
-                key, colon, value = record.partition(b":")
-                keys.append(key)
-                values.append(value)
-                # strip() without an argument takes more than blanks: whatever it would change, read_line looks at.
-                if (
-                    not colon
-                    or value.rstrip() is not value
-                    or key.lstrip() is not key
-                    or (_EQUALS in value and option_start(value))
-                ):
-                    unusual.append(len(keys) - 1)
-        if not unusual:
-            return cls(
-                [topic] * count, keys, values, [acks] * count, one_topic=topic or None, one_acks=acks if count else None
-            )
-        run = cls([topic] * count, keys or [None] * count, values or [None] * count, [acks] * count)
-        run._read_one_by_one(arguments, unusual)
+        run = cls([""] * count, [None] * count, [None] * count, [DEFAULT_ACKS] * count)
+        unusual: list[int] = []
+        for positions, alike in _parts(arguments):
+            if alike is None:
+                unusual += positions
+            elif len(positions) == count:
+                run.one_topic, run.one_acks, records = alike
+                run.topics, run.acks = [run.one_topic] * count, [run.one_acks] * count
+                unusual += run._take(positions, records)
+            else:
+                topic, acks, records = alike
+                for position in positions:
+                    run.topics[position], run.acks[position] = topic, acks
+                unusual += run._take(positions, records)
+        if unusual or run.one_topic is None:
+            run._read_one_by_one(arguments, unusual)
         return run
 
+    def _take(self, positions: Sequence[int], records: Sequence[bytes]) -> list[int]:
+        """Split *records* at their first colons; the positions of those to which that does not do justice."""
+        keys, values = self.keys, self.values
+        unusual: list[int] = []
+        for position, record in zip(positions, records, strict=True):
+            key, colon, value = record.partition(b":")
+            keys[position] = key
+            values[position] = value
+            # strip() without an argument takes more than blanks: whatever it would change, read_line looks at.
+            if (
+                not colon
+                or value.rstrip() is not value
+                or key.lstrip() is not key
+                or (_EQUALS in value and ends_in_option(value))
+            ):
+                unusual.append(position)
+        return unusual
+
     def _read_one_by_one(self, arguments: Sequence[bytes], positions: Sequence[int]) -> None:
+        """Read those at *positions*; then see again what all have in common."""
         timestamps: dict[int, int] = {}
         for position in positions:
             try:
@@ -148,9 +160,9 @@ class ProduceRun:
         count = len(arguments)
         if timestamps:
             self.timestamps = [timestamps.get(position) for position in range(count)]
-        if not self.errors:
-            self.one_topic = self.topics[0] if self.topics.count(self.topics[0]) == count else None
-            self.one_acks = self.acks[0] if self.acks.count(self.acks[0]) == count else None
+        shared = bool(count) and not self.errors
+        self.one_topic = self.topics[0] if shared and self.topics.count(self.topics[0]) == count else None
+        self.one_acks = self.acks[0] if shared and self.acks.count(self.acks[0]) == count else None
 
 
 @dataclass(slots=True)
@@ -188,10 +200,28 @@ class _Templates(dict[tuple[int, int], bytes]):
         return template
 
 
-def _alike(arguments: Sequence[bytes]) -> tuple[str, Acks, list[bytes] | None]:
-    """Topic, acks and the ``key:value`` parts, if all *arguments* begin with one topic and end in one plain ``acks=``, or none."""
+_Alike = tuple[str, Acks, list[bytes]]  # what lines share, topic and acks, and what is left of each: key:value
+
+
+def _parts(arguments: Sequence[bytes]) -> list[tuple[Sequence[int], _Alike | None]]:
+    """Positions and what their lines share: mostly one part; else one for each beginning and ending that is frequent, and the rest."""
+    whole = _alike(arguments)
+    if whole is not None or len(arguments) < _FREQUENT:
+        return [(range(len(arguments)), whole)]
+    by_ends: dict[tuple[bytes, bytes], list[int]] = {}
+    for position, text in enumerate(arguments):
+        by_ends.setdefault((text.partition(b" ")[0], text.rpartition(b" ")[2]), []).append(position)
+    parts: list[tuple[Sequence[int], _Alike | None]] = []
+    for positions in by_ends.values():
+        frequent = len(positions) >= _FREQUENT
+        parts.append((positions, _alike([arguments[position] for position in positions]) if frequent else None))
+    return parts
+
+
+def _alike(arguments: Sequence[bytes]) -> _Alike | None:
+    """What *arguments* share, if they all begin with one topic and end in one plain ``acks=``, or none."""
     if not arguments:
-        return "", DEFAULT_ACKS, []
+        return None
     first = arguments[0]
     word = first.partition(b" ")[0]
     ending = first[first.rfind(b" ") :]
@@ -200,11 +230,11 @@ def _alike(arguments: Sequence[bytes]) -> tuple[str, Acks, list[bytes] | None]:
     try:
         topic = read_topic(word)
     except BadRequest:
-        return "", DEFAULT_ACKS, None
+        return None
     # A line's ending, the LF and the next line's beginning are one separator, and as there are just as many LFs, each part lies
     # between the beginning and the ending of its own line. Costs 0.09 µs a line; startswith, endswith and two slices cost 0.30.
     beginning = word + b" "
-    parts = b"\n".join((ending, *arguments, beginning)).split(ending + b"\n" + beginning)
-    if len(parts) != len(arguments) + 2:
-        return topic, DEFAULT_ACKS, None
-    return topic, _USUAL_ENDINGS.get(ending, DEFAULT_ACKS), parts[1:-1]
+    records = b"\n".join((ending, *arguments, beginning)).split(ending + b"\n" + beginning)
+    if len(records) != len(arguments) + 2:
+        return None
+    return topic, _USUAL_ENDINGS.get(ending, DEFAULT_ACKS), records[1:-1]

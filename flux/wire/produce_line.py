@@ -24,15 +24,15 @@ def read_line(arguments: bytes) -> tuple[str, bytes | None, bytes | None, Acks, 
     key, colon, text = rest.lstrip(BLANKS).partition(b":")
     if not colon:
         raise BadRequest(f"key: there is no colon to end it in {shown(rest)}; usage: PRODUCE {USAGE}")
+    if _EQUALS not in text:
+        return topic, key, text, DEFAULT_ACKS, None
     value, options = _split_options(text)
-    acks, timestamp_ms, encoding = DEFAULT_ACKS, None, None
-    for name, given in options.items():
-        if name == b"acks":
-            acks = read_choice("acks", given, ACKS)
-        elif name == b"ts":
-            timestamp_ms = read_integer("ts", given, minimum=0)
-        elif name == b"enc":
-            encoding = read_choice("enc", given, _ENCODINGS)
+    acks_word, ts_word = options.pop(b"acks", None), options.pop(b"ts", None)
+    acks = DEFAULT_ACKS if acks_word is None else read_choice("acks", acks_word, ACKS)
+    timestamp_ms = None if ts_word is None else read_integer("ts", ts_word, minimum=0)
+    if not options:
+        return topic, key, value, acks, timestamp_ms
+    encoding = read_choice("enc", options[b"enc"], _ENCODINGS) if b"enc" in options else None
     return (
         topic,
         _null_or("key", key, encoding, options.get(b"key"), "key=null"),
@@ -42,34 +42,33 @@ def read_line(arguments: bytes) -> tuple[str, bytes | None, bytes | None, Acks, 
     )
 
 
+def ends_in_option(text: bytes) -> bool:
+    """Whether the last word is one; what nothing separates from the colon before *text* is none."""
+    return _last_option(text) is not None
+
+
 def _split_options(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     """The value, and the options at its end by their names in lower case."""
     options: dict[bytes, bytes] = {}
-    while _EQUALS in text:
-        trimmed = text.rstrip(BLANKS)
-        start = option_start(trimmed)
-        if not start:
-            break
-        name, _, value = trimmed[start:].partition(b"=")
-        name = name.lower()
+    while (found := _last_option(text.rstrip(BLANKS))) is not None:
+        before, name, value = found
         if name in options:
             raise BadRequest(
                 f"{name.decode()}: it is there twice, as {shown(value)} and as {shown(options[name])}; give it once"
             )
         options[name] = value
-        text = trimmed[:start].rstrip(BLANKS)
+        text = before.rstrip(BLANKS)
     return text, options
 
 
-def option_start(text: bytes) -> int:
-    """Where the last word begins if it is an option, else 0; what nothing separates from the colon before *text* is none."""
-    start = text.rfind(b" ") + 1
-    word = text[start:]
+def _last_option(text: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """What is before the last word of *text*, its name in lower case and its value, if it is an option."""
+    before, blank, word = text.rpartition(b" ")
     if _TAB in word:
-        start = text.rfind(b"\t") + 1
-        word = text[start:]
-    name, equals, _ = word.partition(b"=")
-    return start if equals and name.lower() in _OPTIONS else 0
+        before, blank, word = text.rpartition(b"\t")
+    name, equals, value = word.partition(b"=")
+    name = name.lower()
+    return (before, name, value) if blank and equals and name in _OPTIONS else None
 
 
 def _null_or(what: str, text: bytes, encoding: Encoding | None, null: bytes | None, spelled: str) -> bytes | None:
@@ -90,6 +89,6 @@ def travels_plain(key: bytes, value: bytes) -> bool:
         _COLON in key
         or key.lstrip(BLANKS) != key
         or value.rstrip(BLANKS) != value
-        or option_start(value)
+        or ends_in_option(value)
         or (key + value).translate(None, b"\r\n") != key + value
     )

@@ -71,10 +71,10 @@ def read_integer(field: str, word: bytes, minimum: int = INT64_MIN, maximum: int
 
 def read_choice(field: str, word: bytes, choices: Mapping[str, T]) -> T:
     """What *choices* holds under *word*, in any case of letters. :raises BadRequest: nothing."""
-    name = word.lower().decode("latin-1")
-    if name not in choices:
-        raise BadRequest(f"{field}: {shown(word)} is not known here; use one of {', '.join(choices)}")
-    return choices[name]
+    try:
+        return choices[word.lower().decode("latin-1")]
+    except KeyError:
+        raise BadRequest(f"{field}: {shown(word)} is not known here; use one of {', '.join(choices)}") from None
 
 
 def spellings(kind: type[E]) -> dict[str, E]:

@@ -1,5 +1,6 @@
 """A whole broker in memory, and connections that speak to it: the real rooms on the model disk, with a clock that only the test moves."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from random import Random
@@ -19,7 +20,7 @@ from flux.server.protocol import FluxProtocol
 from flux.testing import QueuedThread
 from tests.server.scene import request_line, shown
 
-_LONG_ENOUGH = 30  # rounds of disk and reactor: more than any answer here needs
+_MOST_ROUNDS = 1000  # of threads and reactor: settle() ends, even when each leads to another
 
 
 class Threads(Service):
@@ -50,7 +51,7 @@ class Connection:
 
     def lines(self) -> list[bytes]:
         """Answers since the last call, as they came."""
-        value = self.transport.value()
+        value: bytes = self.transport.value()
         self.transport.clear()
         return value.splitlines()
 
@@ -98,10 +99,14 @@ class Scene:
 
     def settle(self) -> None:
         """The threads do what they were given, the reactor what that leads to, until there is no more."""
-        for _ in range(_LONG_ENOUGH):
+        for _ in range(_MOST_ROUNDS):
             for queue in self.threads.queues:
                 queue.perform_all()
             self.clock.advance(0)
+            due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+            if not due and not any(map(len, self.threads.queues)):
+                return
+        raise AssertionError("there is no end to it")
 
     def partition(self, topic: str, number: int) -> Partition:
         return self.broker.partitions.get(TopicPartition(topic, number))
@@ -110,8 +115,10 @@ class Scene:
         """What :attr:`client` is answered."""
         return self.client.ask(*requests)
 
-    def create(self, name: str, partitions: int = 3, replication_factor: int = 1, **config: str) -> None:
+    def create(
+        self, name: str, partitions: int = 3, replicas: int = 1, config: Mapping[str, str] | None = None
+    ) -> None:
         created: list[Any] = []
-        self.broker.controller.create_topic(name, partitions, replication_factor, config).addCallback(created.append)
+        self.broker.controller.create_topic(name, partitions, replicas, config or {}).addCallback(created.append)
         self.settle()
         assert created, f"{name} was not created"

@@ -132,7 +132,7 @@ class UnknownTests(SynchronousTestCase):
             scene.ask(b"1 CONSUME new 0 0", b"2 OFFSETS newer 0 at=latest"),
             [b"1 messages= hw=-1 next=0 log_start=0", b"2 offset=0 timestamp=-1"],
         )
-        self.assertEqual(sorted(scene.broker.controller.image.topics), ["new", "newer"])
+        self.assertGreaterEqual(set(scene.broker.controller.image.topics), {"new", "newer"})
 
     def test_an_unknown_topic_is_refused_where_none_is_created(self) -> None:
         """auto_create_topics says so."""

@@ -39,7 +39,6 @@ from flux.testing import run_now
 
 T = TypeVar("T")
 GROUP_LOG = TopicPartition("__consumer_offsets", 0)
-GROUP_LOG_CONFIG = {"segment.bytes": "4096", "retention.ms": "-1", "retention.bytes": "-1"}
 _LIMITS = Limits(1, 1000, 10.0)
 _STATE = PartitionState(0, 0, (0,), (0,))
 
@@ -96,8 +95,8 @@ class Topics:
 class Table:
     """The partitions of :class:`Topics`, opened when asked for."""
 
-    def __init__(self, topics: Topics, manager: LogManager, clock: Clock) -> None:
-        self._topics, self._manager, self._clock = topics, manager, clock
+    def __init__(self, topics: Topics, manager: LogManager, clock: Clock, held: bool) -> None:
+        self._topics, self._manager, self._clock, self._held = topics, manager, clock, held
         self._open: dict[TopicPartition, Partition] = {}
 
     def get(self, tp: TopicPartition) -> IPartition:
@@ -105,6 +104,8 @@ class Table:
         count = self._topics.image.topic(tp.topic).partitions
         if not 0 <= tp.partition < len(count):
             raise BadRequest(f"partition: {tp.partition}")
+        if not self._held:
+            raise UnknownTopic(f"{tp} is not held here")
         if tp not in self._open:
             self._open[tp] = lead(tp, self._manager.open(tp, {}), self._clock, 0)
         return self._open[tp]
@@ -140,6 +141,8 @@ class Scene:
         capacity: int | None = None,
         in_thread: InThread = run_now,
         kept_log_bytes: int = KEPT_LOG_BYTES,
+        segment_bytes: int = 4096,
+        held: bool = True,
         **settings: int,
     ) -> None:
         self.disk = MemoryDisk(Random(seed), capacity)
@@ -152,6 +155,8 @@ class Scene:
         self._assignors = {assignor.name: assignor for assignor in assignors}
         self._in_thread = in_thread
         self._kept_log_bytes = kept_log_bytes
+        self._log_config = {"segment.bytes": str(segment_bytes), "retention.ms": "-1", "retention.bytes": "-1"}
+        self._held = held
         self._storage = StorageConfig(fsync_mode=mode, disk_low_bytes=0, disk_reserve_bytes=0, segment_max_bytes=65536)
         self._config = GroupConfig(**settings)
         self._lives = 0
@@ -167,8 +172,8 @@ class Scene:
         self.topics.forget_observers()
         self.manager = LogManager(root, self._storage, self.clock, self.now, self._in_thread, self._in_thread)
         self.manager.startService()
-        self.partitions = Table(self.topics, self.manager, self.clock)
-        self.log = self.manager.open(GROUP_LOG, GROUP_LOG_CONFIG)
+        self.partitions = Table(self.topics, self.manager, self.clock, self._held)
+        self.log = self.manager.open(GROUP_LOG, self._log_config)
         self.groups = GroupCoordinator(
             partition=lead(GROUP_LOG, self.log, self.clock, self._lives),
             log=self.log,

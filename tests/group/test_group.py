@@ -146,8 +146,7 @@ class RuleTests(SynchronousTestCase):
             self.assertIn(f"partition: {partition} ", str(caught.exception))
 
     def test_the_states_form_the_machine_they_should(self) -> None:
-        """Nothing leads back to NEW, nothing is stable but after a rebalance, and only a group that was joined is empty."""
+        """Nothing leads back to NEW, and nothing is stable but after a rebalance."""
         self.assertEqual(set(LEGAL_PREDECESSORS), set(GroupState))
         self.assertEqual(LEGAL_PREDECESSORS[GroupState.NEW], set())
         self.assertEqual(LEGAL_PREDECESSORS[GroupState.STABLE], {GroupState.REBALANCING})
-        self.assertNotIn(GroupState.NEW, LEGAL_PREDECESSORS[GroupState.EMPTY])

@@ -70,6 +70,10 @@ class BrokerProcess:
         """SIGTERM; its exit status."""
         return self._end(signal.SIGTERM)
 
+    def wait(self) -> int:
+        """Its exit status, once it has ended by itself."""
+        return self._end(None)
+
     def log(self) -> str:
         """What it logged so far, over all its lives."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -85,9 +89,9 @@ class BrokerProcess:
         """A new connection."""
         return LineClient(self.port)
 
-    def _end(self, number: signal.Signals) -> int:
+    def _end(self, number: signal.Signals | None) -> int:
         assert self._process is not None
-        if self._process.poll() is None:
+        if number is not None and self._process.poll() is None:
             self._process.send_signal(number)
         status = self._process.wait(START_S)
         if self._process.stdout is not None:

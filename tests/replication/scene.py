@@ -4,7 +4,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,6 +13,7 @@ from flux.cluster.controller import Controller
 from flux.cluster.store import FileMetadataStore
 from flux.config import ClusterConfig, ReplicationConfig, StorageConfig
 from flux.disk.memory import MemoryDirectory
+from flux.interfaces import InThread
 from flux.model import Acks, Appended, FsyncMode, TopicPartition
 from flux.replication.isr import Limits
 from flux.replication.manager import ReplicaManager
@@ -39,7 +40,7 @@ def turn(clock: Clock, times: int = 6) -> None:
 
 def abandon(clock: Clock) -> None:
     """The process is gone, and with it what it had planned."""
-    for call in clock.getDelayedCalls():
+    for call in list(clock.getDelayedCalls()):  # cancelling takes it out of the list
         call.cancel()
 
 
@@ -125,6 +126,7 @@ class Broker:
         mode: FsyncMode = FsyncMode.ALWAYS,
         replication: ReplicationConfig | None = None,
         cluster: ClusterConfig | None = None,
+        metadata_thread: InThread = run_now,
         seed: int = 0,
     ) -> None:
         self.disk = MemoryDisk(Random(seed))
@@ -132,6 +134,7 @@ class Broker:
         self.mode = mode
         self.replication = replication or ReplicationConfig()
         self.cluster = cluster or ClusterConfig()
+        self.metadata_thread = metadata_thread
         self._ids = count(1)
 
     def start(self) -> "Broker":
@@ -140,7 +143,7 @@ class Broker:
         self.logs = storage_on(root, self.clock, self.mode)
         self.controller = Controller(
             self.cluster,
-            FileMetadataStore(Checkpoint(root, "metadata.json", run_now)),
+            FileMetadataStore(Checkpoint(root, "metadata.json", self.metadata_thread)),
             self.logs,
             self.clock,
             self.clock.seconds,
@@ -190,17 +193,3 @@ class Broker:
         appended = partition.append(encode([b"k"] * count, values, int(self.clock.seconds() * 1000)), acks)
         turn(self.clock)
         return appended
-
-
-__all__ = [
-    "TP",
-    "Broker",
-    "Deferred",
-    "PartitionCase",
-    "abandon",
-    "fail",
-    "records",
-    "succeed",
-    "turn",
-    "visible_values",
-]

@@ -9,6 +9,7 @@ from flux.config import ClusterConfig, ReplicationConfig
 from flux.errors import BadRequest, NotLeader, ShuttingDown, StorageError, UnknownTopic
 from flux.interfaces import IMetadataObserver, IPartitions
 from flux.model import Acks, FsyncMode, Role, TopicPartition
+from flux.storage.log import Log
 from tests.replication.scene import MAX_BYTES, TP, Broker, records, turn, visible_values
 
 THREE = ReplicationConfig(min_isr=2)
@@ -96,9 +97,9 @@ class TableTests(SynchronousTestCase):
         for broker in (self.broker, self.broker.kill()):
             self.assertEqual(broker.partition().explain().min_isr, 2)
             self.assertEqual(broker.partition().max_message_bytes, 100)
-            self.assertEqual(
-                broker.logs.open(TP, broker.controller.image.topics["orders"].config).settings.segment_bytes, 4096
-            )
+            log = broker.partition().log
+            assert isinstance(log, Log)
+            self.assertEqual(log.settings.segment_bytes, 4096)
 
     def test_a_log_that_does_not_open_costs_its_partition_only(self) -> None:
         """It answers with the reason; the other partitions are served."""

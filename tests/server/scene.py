@@ -41,7 +41,7 @@ class _Words:
             raise BadRequest("text: 'unreadable' cannot be read; use another word")
         self.text = text
         self.overtakable = b"order=any" in text
-        self.wait_s = 60.0 if b"wait" in text else 0.0
+        self.wait_s = 60.0 if b"wait" in text else 1e15 if b"for ever" in text else 0.0
 
     @classmethod
     def decode(cls, arguments: bytes) -> Self:
@@ -118,6 +118,7 @@ class TestFamily:
         self.started: list[bytes] = []
         self.held: dict[bytes, Deferred[None]] = {}
         self.cancelled: list[bytes] = []
+        self.next_wait: Deferred[None] | None = None  # what the next request to wait waits for, if the test has a say
 
     def bind(self, broker: IBroker) -> Mapping[type[Any], Callable[..., Any]]:
         return {
@@ -133,7 +134,7 @@ class TestFamily:
         self.held.pop(text).callback(None)
 
     def _wait(self, text: bytes) -> "Deferred[None]":
-        self.held[text] = Deferred(lambda _: self.cancelled.append(text))
+        self.held[text] = self.next_wait or Deferred(lambda _: self.cancelled.append(text))
         return self.held[text]
 
     def _say(self, request: Say, session: ISession) -> Text:
@@ -195,7 +196,7 @@ class Transport(StringTransport):
 class Scene:
     """A factory with one connection. ``send`` what a client sends; ``answers`` are the lines that came back since."""
 
-    def __init__(self, clock: Clock | None = None, **settings: int) -> None:
+    def __init__(self, clock: Clock | None = None, **settings: Any) -> None:
         self.clock = clock or Clock()
         self.config = ServerConfig(**settings)
         self.family = TestFamily()

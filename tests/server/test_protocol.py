@@ -1,5 +1,6 @@
 """One connection: lines, limits, back-pressure, endings."""
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableDescriptor, IHalfCloseableProtocol, IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -359,6 +360,14 @@ class TimeoutTests(SynchronousTestCase):
         self.assertEqual(self.scene.answers(), [b"3 INTERNAL_ERROR", b"4 INTERNAL_ERROR"])
         self.assertFalse(self.scene.transport.disconnecting)
 
+    def test_cancelling_one_may_bring_another_s_answer(self) -> None:
+        """While a request is being given up, others on its connection may be answered."""
+        self.scene.lines(b"1 HOLD a order=any")
+        self.scene.family.next_wait = Deferred(lambda _: self.scene.family.release(b"a order=any"))
+        self.scene.lines(b"2 HOLD b")
+        self.scene.pass_time(6.5)
+        self.assertEqual(sorted(self.scene.answers()), [b"1 a order=any", b"2 INTERNAL_ERROR"])
+
     def test_the_wait_a_request_asked_for_is_granted(self) -> None:
         """Its deadline is request_timeout_ms beyond it."""
         self.scene.lines(b"1 HOLD wait order=any")
@@ -366,6 +375,14 @@ class TimeoutTests(SynchronousTestCase):
         self.assertEqual(self.scene.answers(), [])
         self.scene.pass_time(2.5)
         self.assertEqual(self.scene.answers(), [b"1 INTERNAL_ERROR"])
+
+    def test_no_wait_moves_a_deadline_for_ever(self) -> None:
+        """An hour at most, whatever the request says."""
+        scene = Scene(idle_timeout_ms=10_000_000)
+        scene.lines(b"1 HOLD for ever")
+        for _ in range(3632):
+            scene.clock.advance(1)
+        self.assertEqual(scene.answers(), [b"1 INTERNAL_ERROR"])
 
     def test_a_peer_that_never_reads_is_cut_off(self) -> None:
         """After idle_timeout_ms without a byte leaving, memory is given back."""

@@ -32,7 +32,13 @@ class Encodings(SynchronousTestCase):
 
     def test_percent_escapes_may_be_in_any_case(self) -> None:
         """What needs no escape may stand for itself."""
-        for text, data in [(b"a%0ab", b"a\nb"), (b"%0A%7c%7C", b"\n||"), (b"a b", b"a b"), (b"%25", b"%"), (b"\xff", b"\xff")]:
+        for text, data in [
+            (b"a%0ab", b"a\nb"),
+            (b"%0A%7c%7C", b"\n||"),
+            (b"a b", b"a b"),
+            (b"%25", b"%"),
+            (b"\xff", b"\xff"),
+        ]:
             self.assertEqual(percent_decoded("value", text), data)
 
     def test_half_an_escape_is_refused(self) -> None:
@@ -44,7 +50,19 @@ class Encodings(SynchronousTestCase):
 
     def test_one_value_has_one_base64_spelling(self) -> None:
         """Foreign letters, wrong padding, line ends and stray bits are refused by name."""
-        for text in (b"%%%", b"QQ", b"QQ=", b"QQ===", b"QUJD=", b"QR==", b"QQ==\n", b" QQ==", b"QQ==QQ==", b"Q-_=", b"="):
+        for text in (
+            b"%%%",
+            b"QQ",
+            b"QQ=",
+            b"QQ===",
+            b"QUJD=",
+            b"QR==",
+            b"QQ==\n",
+            b" QQ==",
+            b"QQ==QQ==",
+            b"Q-_=",
+            b"=",
+        ):
             message = str(self.assertRaises(BadRequest, Encoding.B64.decode, "key", text))
             self.assertTrue(message.startswith("key: "), message)
         self.assertEqual(Encoding.B64.decode("key", b""), b"")
@@ -66,7 +84,13 @@ class Showing(SynchronousTestCase):
 
     def test_values_are_quoted_and_printable(self) -> None:
         """Control bytes and what is not UTF-8 are escaped."""
-        for value, text in [(b"", "''"), (b"abc", "'abc'"), ("é".encode(), "'é'"), (b"a\nb", r"'a\nb'"), (b"\xff", r"'\\xff'")]:
+        for value, text in [
+            (b"", "''"),
+            (b"abc", "'abc'"),
+            ("é".encode(), "'é'"),
+            (b"a\nb", r"'a\nb'"),
+            (b"\xff", r"'\\xff'"),
+        ]:
             self.assertEqual(shown(value), text)
 
     def test_long_values_are_shortened(self) -> None:

@@ -12,7 +12,8 @@ REQUESTS: tuple[type[Request], ...] = (Ping, Hello, Help)
 REPLIES: tuple[type[Reply], ...] = (Pong, Welcome, HelpText)
 WELCOME = Welcome("flux/1.0", "V1", 0, 1048576, ("HELLO", "PING"))
 
-names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
+# A value that begins with a bracket is a list.
+names = st.text(st.characters(min_codepoint=33, max_codepoint=126, blacklist_characters="[]"), min_size=1, max_size=20)
 
 
 class Session(SynchronousTestCase):
@@ -20,7 +21,14 @@ class Session(SynchronousTestCase):
 
     def test_requests_are_read_and_written(self) -> None:
         """Byte for byte."""
-        for request, text in [(Ping(), b""), (Hello(), b""), (Hello("ts/1.2"), b"client=ts/1.2"), (Help(), b""), (Help("PING"), b"PING")]:
+        requests: list[tuple[Request, bytes]] = [
+            (Ping(), b""),
+            (Hello(), b""),
+            (Hello("ts/1.2"), b"client=ts/1.2"),
+            (Help(), b""),
+            (Help("PING"), b"PING"),
+        ]
+        for request, text in requests:
             self.assertEqual(request.encode(), text)
             self.assertEqual(type(request).decode(text), request)
 
@@ -46,12 +54,13 @@ class Session(SynchronousTestCase):
 
     def test_replies_are_read_and_written(self) -> None:
         """Byte for byte; fields appended later are passed over."""
-        for reply, payload in [
+        replies: list[tuple[Reply, bytes]] = [
             (Pong(), b"pong=true"),
             (WELCOME, b"server=flux/1.0 protocol=V1 broker_id=0 max_line=1048576 commands=[HELLO PING]"),
             (HelpText("a b\nc: é"), b"help=a%20b%0Ac%3A%20%C3%A9"),
             (HelpText(""), b"help="),
-        ]:
+        ]
+        for reply, payload in replies:
             self.assertEqual(reply.encode(), payload)
             self.assertEqual(type(reply).decode(payload), reply)
             self.assertEqual(type(reply).decode(payload + b" more=[1 2]"), reply)
@@ -67,7 +76,7 @@ class Session(SynchronousTestCase):
         self.assertEqual([request.COMMAND for request in REQUESTS], ["PING", "HELLO", "HELP"])
         self.assertTrue(all(request.HELP.endswith(".") for request in REQUESTS))
 
-    @given(names, st.text(max_size=40), st.lists(names.filter(lambda name: "]" not in name), max_size=3))
+    @given(names, st.text(max_size=40), st.lists(names, max_size=3))
     def test_what_is_written_is_read(self, name: str, text: str, commands: list[str]) -> None:
         """Any client, any text, any commands."""
         self.assertEqual(Hello.decode(Hello(name).encode()), Hello(name))

@@ -28,6 +28,8 @@ FRAMES = [
     (b"  V1 | 2 |  ConSume  |   orders    2\t0   ", "CONSUME", b"2", b"orders    2\t0"),
     (b"\tV1\t|\t2\t|\tPING\t|\t\r", "PING", b"2", b""),
     ("V1|abc-é x|CONSUME|orders +2 00".encode(), "CONSUME", "abc-é x".encode(), b"orders +2 00"),
+    (b"V1| 2\t|PING|x", "PING", b"2", b"x"),
+    (b"V1|2|PING| x", "PING", b"2", b"x"),
     (b"V1|1|PRODUCE|t user1:a|b|c", "PRODUCE", b"1", b"t user1:a|b|c"),
     (b"V1|1|PRODUCE|t user1:a||", "PRODUCE", b"1", b"t user1:a||"),
     (b"V1|1|PRODUCE||", "PRODUCE", b"1", b"|"),
@@ -55,7 +57,9 @@ NO_FRAMES = [
 ]
 
 parts = st.one_of(
-    st.sampled_from([b"V1", b"v1", b" V1", b"", b" ", b"\t", b"1", b"12", b"PRODUCE", b"produce ", b"PING", b"CONSUME"]),
+    st.sampled_from(
+        [b"V1", b"v1", b" V1", b"", b" ", b"\t", b"1", b"12", b"PRODUCE", b"produce ", b"PING", b"CONSUME"]
+    ),
     st.text(alphabet="V1 \tpingPING\r\x0b=:é", max_size=8).map(str.encode),
     st.binary(max_size=8).map(lambda data: data.replace(b"\n", b"").replace(b"|", b"")),
 )
@@ -108,6 +112,8 @@ class Cutting(SynchronousTestCase):
             self.assertEqual((run.command, run.correlation_ids), ("", [b"0"]), line)
             self.assertIn(named, run.arguments[0])
             self.assertIn(b"V1|<correlation id>|<command>|<arguments>", run.arguments[0])
+            for usual in (b"V1|1|PING|x", b"V1|1|PRODUCE|x"):
+                self.assertEqual(cut([usual, line])[1:], [run], line)
 
     def test_a_reason_stays_short(self) -> None:
         """A line of a megabyte is not quoted whole."""
@@ -124,7 +130,9 @@ class Cutting(SynchronousTestCase):
 
     def test_a_line_without_a_command_joins_no_run(self) -> None:
         """Neither at the start nor behind others of its kind."""
-        self.assertEqual([run.command for run in cut([b"V1|1||a", b"V1|2||b", b"V1|3|PING|", b"V1|4||c"])], ["", "PING", ""])
+        self.assertEqual(
+            [run.command for run in cut([b"V1|1||a", b"V1|2||b", b"V1|3|PING|", b"V1|4||c"])], ["", "PING", ""]
+        )
 
     def test_a_long_run_is_split(self) -> None:
         """No run is longer than what one pass may hold."""
@@ -186,7 +194,16 @@ class Replying(SynchronousTestCase):
 
     def test_what_is_no_reply_is_refused(self) -> None:
         """By name, whatever it is."""
-        for line in (b"", b"\n", b"V1|1|OK", b"V2|1|OK|", b"V1||OK|", b"V1|1|ok|", b"V1|1|PING|", b"HTTP/1.1 400 Bad Request"):
+        for line in (
+            b"",
+            b"\n",
+            b"V1|1|OK",
+            b"V2|1|OK|",
+            b"V1||OK|",
+            b"V1|1|ok|",
+            b"V1|1|PING|",
+            b"HTTP/1.1 400 Bad Request",
+        ):
             self.assertIn("reply: ", str(self.assertRaises(BadRequest, parse_reply, line)))
 
     @given(st.binary(max_size=40))

@@ -65,7 +65,22 @@ class Integers(SynchronousTestCase):
 
     def test_what_is_no_number_is_refused(self) -> None:
         """By field and value; what int() forgives is no number either."""
-        for word in (b"", b"x", b"1_0", b" 1", b"1 ", b"+", b"-", b"+-1", b"--1", b"1.0", b"0x1", b"1e3", "٣".encode(), b"\xff"):
+        for word in (
+            b"",
+            b"x",
+            b"1_0",
+            b" 1",
+            b"1 ",
+            b"+",
+            b"-",
+            b"+-1",
+            b"--1",
+            b"1.0",
+            b"0x1",
+            b"1e3",
+            "٣".encode(),
+            b"\xff",
+        ):
             message = str(self.assertRaises(BadRequest, read_integer, "partition", word))
             self.assertTrue(message.startswith("partition: "), message)
             self.assertIn("is not an integer", message)

@@ -1,0 +1,122 @@
+"""How a log becomes shorter: at its start, by order or by retention, and at its end, when its leader's history is another."""
+
+from twisted.logger import Logger
+
+from flux.errors import StorageError
+from flux.model import TopicPartition
+from flux.storage.closed import ClosedSegment
+from flux.storage.durability import Durability
+from flux.storage.removal import remove_segment
+from flux.storage.retention import new_start
+from flux.storage.segments import Segments
+from flux.storage.settings import LogSettings
+from flux.storage.surroundings import Surroundings
+from flux.storage.truncation import cut_files
+
+
+class Forgetting:
+    """Checkpoints first, then files: a crash in between must not bring back what was forgotten."""
+
+    _log = Logger()
+
+    def __init__(self, tp: TopicPartition, segments: Segments, durability: Durability, around: Surroundings) -> None:
+        self._tp = tp
+        self._segments = segments
+        self._durability = durability
+        self._around = around
+        self._target = segments.start_offset  # what is saved, or about to be
+
+    async def move_start(self, offset: int) -> None:
+        """Forget everything below *offset*. :raises StorageError: that could not be saved."""
+        segments, around = self._segments, self._around
+        if offset <= segments.start_offset:
+            return
+        if self._durability.failure is not None:
+            raise self._durability.failure
+        offset = self._target = max(offset, self._target)  # never save a lower one after a higher one
+        try:
+            await around.checkpoints.save_start(str(self._tp), offset)
+        except OSError as error:
+            raise StorageError(f"{self._tp}: that the log starts at {offset} could not be saved: {error}") from error
+        if offset <= segments.start_offset:
+            return  # somebody who asked for more was faster
+        gone = segments.forget(offset)
+        if gone:
+            await around.in_reader(around.open_segments.drop, segments.directory.path, offset)
+            await around.in_flusher(self._remove, gone)
+
+    def _remove(self, gone: list[ClosedSegment]) -> None:
+        """Oldest first, so that no hole opens. What stays is removed at the next start."""
+        try:
+            for segment in gone:
+                remove_segment(self._segments.directory, segment.base_offset)
+        except OSError as error:
+            self._log.error("{tp}: forgotten segments were not removed: {error}", tp=self._tp, error=error)
+
+    async def apply_retention(self, settings: LogSettings, now_ms: int, limit: int) -> None:
+        """Close the active segment if it is old, and forget the closed ones that *settings* do not keep, none of them above *limit*.
+
+        :raises StorageError: the new start could not be saved. :raises OSError: the disk refused a new segment; nothing changed.
+        """
+        self._roll_if_old(settings, now_ms)
+        hot_bytes = sum(segment.file.size for segment in self._segments.hot)
+        start = new_start(
+            self._segments.closed, hot_bytes, now_ms, settings.retention_ms, settings.retention_bytes, limit
+        )
+        if start is not None and self._durability.failure is None:
+            self._log.info("{tp}: retention moves the log start to {offset}", tp=self._tp, offset=start)
+            await self.move_start(start)
+
+    def _roll_if_old(self, settings: LogSettings, now_ms: int) -> None:
+        """A first record older than ``segment.ms``: so that retention can have it in the end."""
+        segments, end = self._segments, self._segments.end_offset
+        if self._durability.failure is not None or segments.frozen:
+            return
+        if segments.must_roll(settings, end, end, 0, now_ms):
+            segments.roll(end)
+            self._durability.rolled()
+
+    async def truncate(self, offset: int) -> None:
+        """Forget everything from *offset* on. :raises StorageError: it was not done, or the disk failed on the way."""
+        segments = self._segments
+        if offset >= segments.end_offset:
+            return
+        if self._durability.failure is not None:
+            raise self._durability.failure
+        if segments.frozen:
+            raise StorageError(f"{self._tp} is being truncated already")
+        segments.frozen = True
+        try:
+            await self._durability.flush()  # so that nothing is hot but the active segment, and no round touches it
+            self._durability.hold(offset)  # so that no timer saves a recovery point above it
+            try:
+                await self._cut(offset)
+            finally:
+                self._durability.let_go()
+        finally:
+            segments.frozen = False
+
+    async def _cut(self, offset: int) -> None:
+        around, segments = self._around, self._segments
+        try:
+            await around.checkpoints.lower(str(self._tp), offset)
+        except OSError as error:
+            raise StorageError(
+                f"{self._tp}: it was not truncated, a checkpoint could not be lowered: {error}"
+            ) from error
+        try:
+            left = await around.in_flusher(
+                cut_files,
+                segments.directory,
+                segments.closed,
+                segments.active.base_offset,
+                segments.epochs,
+                offset,
+                around.open_segments.index_interval,
+            )
+        except OSError as error:
+            raise self._durability.fail(error) from error
+        segments.replace(left)
+        self._target = segments.start_offset
+        self._durability.lower(left.end_offset)
+        await around.in_reader(around.open_segments.drop, segments.directory.path)
