@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the two directives
+sys.path.insert(0, str(Path(__file__).parent))  # for the directives
 
 from flux import __version__
 
@@ -12,7 +12,7 @@ author = "The Flux authors"
 project_copyright = "2026, The Flux authors"
 release = version = __version__
 
-extensions = ["error_table", "myst_parser", "settings_table"]
+extensions = ["command_table", "error_table", "myst_parser", "settings_table"]
 exclude_patterns = ["_build", "newsfragments", "examples"]
 html_theme = "furo"
 html_title = f"Flux {__version__}"

@@ -10,12 +10,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 import flux.plugins
+from flux.alerts.alerter import Alerter
 from flux.cluster.controller import Controller
 from flux.cluster.store import FileMetadataStore
 from flux.config import Config
 from flux.errors import FluxError, ShuttingDown
 from flux.group.coordinator import GroupCoordinator
-from flux.interfaces import IAssignor, IBroker, IDirectory, InThread, Now
+from flux.interfaces import IAlertHook, IAssignor, IBroker, IDirectory, InThread, Now
 from flux.model import TopicPartition
 from flux.replication.manager import ReplicaManager
 from flux.server.dispatch import Dispatch
@@ -48,7 +49,7 @@ class Broker(MultiService):
 
     *Transitions*: ``startService`` locks the directory, recovers the logs and takes up leadership, all before it returns, so that
     nobody is served sooner; :meth:`listen` adds a port; ``stopService`` drains: it stops listening, answers what is in flight, and
-    fires when everything is durable and the directory is free.
+    fires when everything is durable and the directory is free. *parent* is the directory above *directory*, if that may be new.
     """
 
     _log = Logger()
@@ -58,6 +59,7 @@ class Broker(MultiService):
         config: Config,
         *,
         directory: IDirectory,
+        parent: IDirectory | None = None,
         clock: IReactorTime,
         now: Now,
         threads: Workers,
@@ -68,6 +70,7 @@ class Broker(MultiService):
         self.clock = clock
         self.now = now
         self._directory = directory
+        self._parent = parent
         self._threads = threads
         self._unlock: Callable[[], None] | None = None
         self._listeners: list[IService] = []
@@ -89,7 +92,8 @@ class Broker(MultiService):
         self.commands = {command: binding.request for command, binding in bindings.items()}
         self.dispatch = Dispatch(bindings, clock, config.server.request_timeout_ms / 1000)
         self.factory = FluxFactory(self.dispatch, clock, config.server)
-        self._rooms: list[IService] = [threads, self.logs, self.controller, self.partitions]  # type: ignore[assignment]  # Workers is a Service
+        self.alerts = Alerter(plugins(IAlertHook, flux.plugins), self)
+        self._rooms: list[IService] = [threads, self.logs, self.controller, self.partitions, self.alerts]  # type: ignore[list-item]  # Workers is a Service
         for room in self._rooms:
             room.setServiceParent(self)
 
@@ -102,7 +106,8 @@ class Broker(MultiService):
     def startService(self) -> None:
         """See the class. :raises CannotStart: the directory is another broker's, or the disk failed."""
         try:
-            self._directory.make()
+            if self._directory.make() and self._parent is not None:
+                self._parent.sync()  # or a power cut may take the whole new directory back
             self._unlock = self._directory.lock(_LOCK)
             self._check_meta()
             super().startService()

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from flux.model import FsyncMode
 
@@ -24,6 +25,16 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > MAX_PORT or (":" in host and not bracketed):
         raise ValueError(text)
     return (host[1:-1] if bracketed else host), int(port)
+
+
+def web_address(text: str) -> str:
+    """*text*, a URL of the web, or nothing. :raises ValueError: it is neither."""
+    url = urlsplit(text)
+    plain = text.isascii() and text.isprintable() and " " not in text
+    if text and not (plain and url.scheme in ("http", "https") and url.hostname and url.username is None):
+        raise ValueError(text)
+    _ = url.port  # raises for what is no port
+    return text
 
 
 def not_empty(text: str) -> str:
@@ -152,6 +163,25 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertConfig:
+    """Who is told of trouble."""
+
+    alert_webhook_url: str = setting(
+        "",
+        "Where alerts are POSTed as JSON, when a partition becomes under-replicated or its leader changes; empty: nowhere.",
+        check=web_address,
+        allowed="an http or https URL without a user name, or empty",
+    )
+    alert_webhook_timeout_ms: int = setting(5000, "How long one attempt may take.", minimum=1)
+    alert_webhook_retries: int = setting(
+        5, "Further attempts when one fails, after half a second, then twice as long each time.", minimum=0
+    )
+    alert_queue_size: int = setting(
+        1000, "Alerts that wait for a slow receiver; past it the oldest is dropped, and counted.", minimum=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings in force."""
 
@@ -160,3 +190,4 @@ class Config:
     replication: ReplicationConfig = ReplicationConfig()
     group: GroupConfig = GroupConfig()
     cluster: ClusterConfig = ClusterConfig()
+    alerts: AlertConfig = AlertConfig()

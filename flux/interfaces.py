@@ -17,7 +17,7 @@ from zope.interface import Attribute, Interface
 from flux.batch import EncodedBatch
 from flux.config import Config
 from flux.errors import StorageError
-from flux.model import Acks, Appended, Fetched, Role, TopicPartition
+from flux.model import Acks, Alert, Appended, Fetched, Role, TopicPartition
 from flux.partitioner import KeyRoutes
 from flux.watermark import Watermark
 
@@ -467,3 +467,25 @@ class ICommandFamily(IPlugin):
         A request may say ``wait_s``, which its deadline is moved by, and ``overtakable``: what is behind it need not wait for it. A
         class of runs may say ``OVERLAPS``: a run may start while runs before it are still being answered.
         """
+
+
+# --- alerts ----------------------------------------------------------------------------------------------------------
+
+
+class AlertReceiver(Protocol):
+    """Is told of alerts, oldest first, some at a time. The next are told when the Deferred has fired, if one is returned.
+
+    Called on the reactor's thread, so it must not block; never from within a request. What it raises is logged.
+    """
+
+    def __call__(self, alerts: Sequence[Alert], dropped: int) -> "Deferred[Any] | None":
+        """*dropped* alerts were lost since the last call, because this receiver was too slow."""
+
+
+class IAlertHook(IPlugin):
+    """Something that tells people. Found by ``twisted.plugin`` in ``flux.plugins``; importing it does nothing."""
+
+    name: str = Attribute("What the log calls it.")
+
+    def bind(broker: IBroker) -> "AlertReceiver | None":
+        """Once per broker, when it has started: who is to be told; None if it is switched off."""

@@ -81,6 +81,27 @@ class Fetched(NamedTuple):
     log_start: int
 
 
+class AlertKind(enum.Enum):
+    """What an operator may want to be told of."""
+
+    UNDER_REPLICATED = "under_replicated"  # a replica left the ISR
+    UNDER_REPLICATION_ENDED = "under_replication_ended"  # all are back in it, or the topic is gone
+    LEADERSHIP_CHANGED = "leadership_changed"
+
+
+class Alert(NamedTuple):
+    """One transition of one partition. Ids are brokers'; ``leader`` is None if nobody leads; ``at_ms`` is Unix milliseconds."""
+
+    kind: AlertKind
+    tp: TopicPartition
+    at_ms: int
+    cause: str
+    leader: int | None
+    leader_epoch: int
+    replicas: tuple[int, ...]
+    isr: tuple[int, ...]
+
+
 TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")  # \Z: Python's $ would let a trailing newline through
 
 

@@ -85,9 +85,11 @@ def build(config: Config, reactor: Any) -> Broker:
 
     :raises BadSetting: an endpoint string is none. :raises DuplicateCommand: two plugins claim one command.
     """
+    data_dir = os.path.abspath(config.storage.data_dir)  # a daemon changes its working directory
     broker = Broker(
         config,
-        directory=FilesDirectory(os.path.abspath(config.storage.data_dir)),  # a daemon changes its working directory
+        directory=FilesDirectory(data_dir),
+        parent=FilesDirectory(os.path.dirname(data_dir)),
         clock=reactor,
         now=time.time,
         threads=Threads(reactor),
@@ -134,7 +136,7 @@ class Options(usage.Options):
     optParameters: ClassVar = [
         ["port", "p", None, "Listen on this TCP port of listen_addr's address (0: any free one)."],
         ["data-dir", "d", None, "Directory that holds everything."],
-        ["config", "c", None, "TOML file with tables [server] [storage] [replication] [group] [cluster]."],
+        ["config", "c", None, "TOML file with tables [server] [storage] [replication] [group] [cluster] [alerts]."],
     ]
 
     def __init__(self) -> None:

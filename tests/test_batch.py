@@ -63,9 +63,9 @@ class RoundTripTests(SynchronousTestCase):
 
     def test_long_runs_and_large_records_survive(self) -> None:
         """Past every size at which a varint grows, where the tables end and the general writer begins."""
-        for count, size in ((63, 63), (65, 64), (8191, 1), (8193, 1), (3, 8191), (3, 8192), (2, 1 << 21)):
+        for count, size in ((63, 63), (65, 64), (8191, 1), (8193, 1), (3, 8191), (3, 8192), (2, 1 << 21), (8300, 0)):
             with self.subTest(count=count, size=size):
-                keys, values = [b"%d" % at for at in range(count)], [bytes(size)] * count
+                keys, values = [b"%d" % at if size else b"" for at in range(count)], [bytes(size)] * count
                 data = placed(encode(keys, values, NOW_MS))
                 self.assertEqual(
                     [(record.key, record.value) for record in decode(data)], list(zip(keys, values, strict=True))
@@ -133,12 +133,13 @@ def logs(draw: st.DrawFn) -> bytes:
 class SelectionTests(SynchronousTestCase):
     """Some of the records of a log."""
 
-    @given(logs(), st.integers(0, 90), st.integers(0, 90), st.integers(1, 60), st.integers(0, 9000))
+    @given(logs(), st.data(), st.integers(1, 60), st.integers(0, 400) | st.integers(0, 9000))
     def test_columns_are_what_decode_finds_up_to_the_limits(
-        self, data: bytes, start: int, length: int, max_records: int, max_bytes: int
+        self, data: bytes, draw: st.DataObject, max_records: int, max_bytes: int
     ) -> None:
         """And the reader goes on after the last record, or after all that was looked at."""
-        end = start + length
+        last = max((header.next_offset for header, _ in walk(data)), default=0) + 2
+        start, end = sorted(draw.draw(st.tuples(st.integers(0, last), st.integers(0, last))))
         found = decode(data, start, end)
         self.assertEqual(found, [record for record in decode(data) if start <= record.offset < end])
         taken: list[Record] = []
@@ -170,6 +171,32 @@ class SelectionTests(SynchronousTestCase):
             seen += found.offsets
             offset = found.next_offset
         self.assertEqual(seen, [record.offset for record in decode(data)])
+
+    def test_nothing_at_or_above_the_end_is_shown(self) -> None:
+        """Wherever in a batch it lies, in one with gaps too, and the reader goes on there."""
+        dense = placed(encode([b"k"] * 100, [b"%d" % at for at in range(100)], 0))
+        sparse = with_gaps([(at, b"%d" % at) for at in range(0, 100, 2)], 99)
+        for data, step in ((dense, 1), (sparse, 2)):
+            for end in (1, 2, 63, 64, 65, 99, 100, 101):
+                with self.subTest(step=step, end=end):
+                    offsets = list(range(0, min(end, 100), step))
+                    expected = offsets, [b"%d" % at for at in offsets], min(end, 100)
+                    self.assertEqual(columns(data, 0, end, 1000, 1 << 20), expected)
+                    self.assertEqual([record.offset for record in decode(data, 0, end)], offsets)
+
+    def test_limits_count_across_batches(self) -> None:
+        """Up to a limit, not past it, wherever batches and chunks of them end; the first record is free."""
+        values = [b"%010d" % at for at in range(300)]
+        data = b"".join(
+            placed(encode([b""] * size, values[base : base + size], 0), base)
+            for base, size in ((0, 100), (100, 150), (250, 50))
+        )
+        for fitting in (1, 2, 63, 64, 65, 99, 100, 101, 163, 164, 165, 250, 251, 299, 300):
+            for limits in ((fitting, 1 << 20), (300, fitting * 10), (300, fitting * 10 + 9), (fitting, fitting * 10)):
+                with self.subTest(limits=limits):
+                    expected = list(range(fitting)), values[:fitting], fitting
+                    self.assertEqual(columns(data, 0, 1000, *limits), expected)
+        self.assertEqual(columns(data, 99, 1000, 300, 0), ([99], [values[99]], 100))
 
     def test_no_records_are_wanted(self) -> None:
         """Then none are found, and the reader stays where it is."""

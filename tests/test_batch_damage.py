@@ -75,6 +75,8 @@ class FromWireTests(SynchronousTestCase):
         self.refused(batch_from(patched(payload, 0, bytes((payload[0] + 2,))), 2), "said to end")
         self.refused(batch_from(patched(payload, 8, b"\x7e"), 2), "where")
         self.refused(batch_from(patched(payload, 4, b"\3"), 2), "-2 bytes")
+        self.refused(batch_from(bytes.fromhex("0c 00 00 00 01 01 01"), 1), "-1 headers")
+        self.refused(batch_from(bytes.fromhex("10 00 00 00 01 01 02 01 01"), 1), "header without a key")
 
     def test_a_wrong_checksum_is_refused(self) -> None:
         """As anywhere."""
@@ -128,6 +130,13 @@ class DamageTests(SynchronousTestCase):
         whole = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + gone :]
         whole = patched(whole, LENGTH, struct.pack(">i", len(whole) - 12))
         self.read_every_way(sealed(whole))
+
+    def test_bytes_after_the_last_record_are_found_by_every_reader(self) -> None:
+        """By the one that shows values only, too, if it comes that far."""
+        data = batch_from(placed(encode([b"", b""], [b"", b""], NOW_MS))[61:] + b"x", 2)
+        for read in (lambda: decode(data), lambda: columns(data, 0, 2, 2, 0)):
+            self.assertIn("1 bytes after the last one", str(self.assertRaises(CorruptBatch, read)))
+        self.assertEqual(columns(data, 0, 1, 2, 0), ([0], [b""], 1))
 
     def test_great_counts_cost_nothing(self) -> None:
         """Of records, and of a record's headers: refused by what is there, not by counting to 2^31."""

@@ -167,7 +167,7 @@ class FrameTests(SynchronousTestCase):
         for size in range(17, len(whole)):
             if size != first:
                 self.assertRaises(ValueError, decompress, SNAPPY, whole[:size])
-        self.assertRaises(ValueError, decompress, SNAPPY, patched_length(whole, (1 << 32) - 1))
+        self.assertRaises(ValueError, decompress, SNAPPY, patched_length(whole[:first], (1 << 32) - 1))
 
     def test_xerial_blocks_share_one_limit(self) -> None:
         """Each is within it, all together are not."""

@@ -78,6 +78,11 @@ class HeaderTests(SynchronousTestCase):
                 self.assertIn(words, str(error))
                 self.assertIn("base offset 500", str(error))
 
+    def test_a_batch_that_takes_no_offsets_is_refused(self) -> None:
+        """Without records, -1 would fit as its last offset delta; whoever reads on from it would not move."""
+        error = self.assertRaises(CorruptBatch, read_header, batch_from(b"", 0))
+        self.assertIn("last offset delta -1", str(error))
+
     def test_fewer_bytes_than_a_header_are_refused(self) -> None:
         """Any number of them, and wherever they begin."""
         for size in range(HEADER_SIZE):

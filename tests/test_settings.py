@@ -1,5 +1,7 @@
 """Every setting as its reader and its documentation see it."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -36,7 +38,7 @@ class CatalogueTests(SynchronousTestCase):
         """``--set name=value`` names no table, so two rooms may not share a name."""
         self.assertEqual(len(BY_NAME), len(ALL))
         self.assertEqual(len(BY_VARIABLE), len(ALL))
-        self.assertEqual(TABLES, ("server", "storage", "replication", "group", "cluster"))
+        self.assertEqual(TABLES, ("server", "storage", "replication", "group", "cluster", "alerts"))
 
     def test_the_variables_people_rely_on_are_there(self) -> None:
         """These names are in scripts and unit files; they do not change."""
@@ -59,6 +61,13 @@ class CatalogueTests(SynchronousTestCase):
         for setting in ALL:
             self.assertIn(f"  {setting.name}={setting.shown_default()}  ({setting.variable})\n", text)
             self.assertIn(setting.help, text)
+
+
+class DocumentationTests(SynchronousTestCase):
+    def test_every_table_is_in_the_documentation(self) -> None:
+        """The page names the tables; what is in them is made from the code when it is built."""
+        page = (Path(__file__).parents[1] / "docs" / "configuration.rst").read_text(encoding="utf-8")
+        self.assertEqual(tuple(re.findall(r"^\.\. settings:: (\w+)$", page, re.MULTILINE)), TABLES)
 
 
 class ReadingTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from flux.client import calls
+from flux.client import calls, cluster_calls, group_calls
 from flux.client.calls import Call
 from flux.client.core import Core
 from flux.client.exchange import Exchange
@@ -55,6 +55,35 @@ class BlockingClient:
     produce = _method(calls.produce)
     consume = _method(calls.consume)
     offsets = _method(calls.offsets)
+
+    join = _method(group_calls.join)
+    sync = _method(group_calls.sync)
+    heartbeat = _method(group_calls.heartbeat)
+    leave = _method(group_calls.leave)
+    commit = _method(group_calls.commit)
+    offset = _method(group_calls.offset)
+    group_list = _method(group_calls.group_list)
+    group_describe = _method(group_calls.group_describe)
+    explain_group = _method(group_calls.explain_group)
+    group_reset = _method(group_calls.group_reset)
+
+    replica_fetch = _method(cluster_calls.replica_fetch)
+    set_partition_role = _method(cluster_calls.set_partition_role)
+    explain_partition = _method(cluster_calls.explain_partition)
+
+    admin_set_partition_leader = _method(cluster_calls.admin_set_partition_leader)
+    admin_elect_topic_leaders = _method(cluster_calls.admin_elect_topic_leaders)
+    admin_create_topic = _method(cluster_calls.admin_create_topic)
+    admin_alter_topic = _method(cluster_calls.admin_alter_topic)
+    admin_delete_topic = _method(cluster_calls.admin_delete_topic)
+    admin_delete_records = _method(cluster_calls.admin_delete_records)
+    admin_describe_topic = _method(cluster_calls.admin_describe_topic)
+    admin_register_broker = _method(cluster_calls.admin_register_broker)
+    admin_broker_heartbeat = _method(cluster_calls.admin_broker_heartbeat)
+    admin_fence_broker = _method(cluster_calls.admin_fence_broker)
+    admin_unfence_broker = _method(cluster_calls.admin_unfence_broker)
+    admin_reconcile_broker_health = _method(cluster_calls.admin_reconcile_broker_health)
+    admin_get_metadata = _method(cluster_calls.admin_get_metadata)
 
     def send(self, call: Call[R]) -> R:
         """Send any call: all other methods go through here."""

@@ -126,7 +126,7 @@ class Conversation:
         correlation_id = reply.correlation_id
         if correlation_id == NO_ID and isinstance(reply, ErrReply) and self.unanswered:
             # A line the broker could not read at all. It answers in order, all but long polls, so it was the oldest of the others.
-            ordered = (each for each, exchange in self.unanswered.items() if not exchange.call.wait_s)
+            ordered = (each for each, exchange in self.unanswered.items() if not exchange.is_overtakable)
             correlation_id = next(ordered, next(iter(self.unanswered)))
         exchange = self.unanswered.pop(correlation_id, None)
         if exchange is None:

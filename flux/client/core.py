@@ -250,9 +250,12 @@ class Core:
                 self._wake_by(exchange.deadline_s)
         for oldest in conversation.unanswered.values():
             # A late answer costs its own call only. But no answer at all, for so long, is a connection that leads nowhere.
-            silent_s = now_s - max(conversation.heard_at_s, oldest.sent_at_s)
-            if silent_s >= max(self._settings.timeout_s, oldest.call.timeout_s or 0.0) + oldest.call.wait_s:
-                self._hang_up(conversation, f"nothing was heard for {silent_s:.1f} s", now_s)
+            patience_s = max(self._settings.timeout_s, oldest.call.timeout_s or 0.0) + oldest.call.wait_s
+            silent_since_s = max(conversation.heard_at_s, oldest.sent_at_s)
+            if now_s >= silent_since_s + patience_s:
+                self._hang_up(conversation, f"nothing was heard for {now_s - silent_since_s:.1f} s", now_s)
+            else:
+                self._wake_by(silent_since_s + patience_s)
             break
 
     def _expire_waiting(self, now_s: float) -> None:

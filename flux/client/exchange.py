@@ -35,6 +35,11 @@ class Exchange(Generic[R]):
         """About how many bytes it takes up, in memory and on the wire."""
         return len(self.arguments) + _OVERHEAD
 
+    @property
+    def is_overtakable(self) -> bool:
+        """Whether the broker may answer later requests before it."""
+        return bool(getattr(self.call.request, "overtakable", False))
+
     def succeed(self, value: R) -> None:
         """The broker answered."""
         if not self.is_done:

@@ -79,6 +79,7 @@ class GroupCoordinator(Service):
             log,
             offsets_checkpoint,
             groups_checkpoint,
+            clock,
             now,
             config.group_snapshot_records,
             kept_log_bytes,

@@ -4,11 +4,13 @@
 snapshot and tail. A commit therefore costs the same however many offsets there are, and the log is cut behind the snapshots.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -23,6 +25,7 @@ from flux.model import Acks
 from flux.watermark import Watermark
 
 KEPT_LOG_BYTES = 16 << 20  # a log no larger is not cut: it tells everything, should both snapshots be lost
+_SLICE_S = 0.005
 OFFSETS_FILE, GROUPS_FILE = "offsets.json", "groups.json"
 
 
@@ -34,7 +37,7 @@ class Snapshot:
     checkpoint: ICheckpoint
     field: str
     holds: type[Change]
-    take: Callable[[], dict[str, Any]]
+    take: Callable[[], Iterable[tuple[str, Any]]]
     restore: Callable[[dict[str, Any]], None]
     covers: int = 0
 
@@ -55,6 +58,7 @@ class Journal:
         log: ILog,
         offsets: ICheckpoint,
         groups: ICheckpoint,
+        clock: IReactorTime,
         now: Now,
         snapshot_records: int,
         kept_log_bytes: int,
@@ -65,6 +69,7 @@ class Journal:
         self._table = table
         self._partition = partition
         self._records = log
+        self._clock = clock
         self._now = now
         self._snapshot_records = snapshot_records
         self._kept_log_bytes = kept_log_bytes
@@ -89,6 +94,10 @@ class Journal:
         newest = max(snapshot.covers for snapshot in self._snapshots)
         if newest > self._records.end_offset:
             self._log_was_cut(newest)
+        if not self._records.end_offset:
+            # So that a file missing later is a loss, whatever the log then holds. Nobody is served before this is durable.
+            for snapshot in self._snapshots:
+                snapshot.checkpoint.save_now(_content(snapshot, 0, dict(snapshot.take())))
         self._replay()
         self.end = self._records.end_offset
         self._durable.advance(self.end)
@@ -100,6 +109,7 @@ class Journal:
         except StorageError as error:
             data, problem = {}, str(error)
         if data:
+            # The log is never cut to beyond what a snapshot and its predecessor include: if it begins after this one, it is damaged.
             try:
                 snapshot.restore(data[snapshot.field])
                 snapshot.covers = int(data["log_offset"])
@@ -108,13 +118,12 @@ class Journal:
                     f"{snapshot.name} is whole, but not of the form this version reads ({error!r});"
                     " start the version that wrote it"
                 ) from error
-            problem = f"{snapshot.name} ends at offset {snapshot.covers}"
-        if snapshot.covers < self._records.start_offset:
+        elif self._records.start_offset:
             raise StorageError(
                 f"{problem}, and the group log begins at offset {self._records.start_offset}, so it cannot be rebuilt:"
                 f" restore {snapshot.name} from a backup; starting without it would forget what groups committed"
             )
-        if not data and self._records.end_offset:
+        elif self._records.end_offset:
             self._log.warn("{problem}; it is rebuilt from the group log", problem=problem)
 
     def _log_was_cut(self, newest: int) -> None:
@@ -133,11 +142,10 @@ class Journal:
         )
         for snapshot in self._snapshots:
             snapshot.covers = self._records.end_offset
-            for _ in (
-                "the file",
-                "its predecessor",
-            ):  # both would otherwise hide what is appended from here to `newest`
-                snapshot.checkpoint.save_now(self._content(snapshot, snapshot.covers))
+            content = _content(snapshot, snapshot.covers, dict(snapshot.take()))
+            snapshot.checkpoint.save_now(content)
+            # As the predecessor too: the old one would hide what is appended from here to `newest`.
+            snapshot.checkpoint.save_now(content)
 
     def _replay(self) -> None:
         covers = {snapshot.holds: snapshot.covers for snapshot in self._snapshots}
@@ -145,7 +153,9 @@ class Journal:
         for piece in self._records.scan(max(self._records.start_offset, expected - 1)):
             for header, _ in walk(piece):
                 if header.base_offset > expected:
-                    self._missing(expected, header.base_offset, torn=epoch is not None and header.leader_epoch > epoch)
+                    # Nothing comes before the first batch of all; whoever tore it was the first life, and this is a later one.
+                    torn = not expected if epoch is None else header.leader_epoch > epoch
+                    self._missing(expected, header.base_offset, torn)
                 expected, epoch = max(expected, header.next_offset), header.leader_epoch
             for record in decode(piece):
                 change = records.decode(record.offset, record.key, record.value)
@@ -153,7 +163,7 @@ class Journal:
                     self._table.apply(change)
                     self._unsnapshotted += 1
         if expected < self._records.end_offset:
-            self._missing(expected, self._records.end_offset, torn=True)
+            self._missing(expected, self._records.end_offset, torn=epoch is not None or not expected)
 
     def _missing(self, first: int, end: int, torn: bool) -> None:
         """Offsets that hold nothing. *torn*: another life went on after them, so they are the tail of a write that a power cut tore,
@@ -238,20 +248,26 @@ class Journal:
             return
         self._unsnapshotted = 0
         end = self.end
-        taken = [(snapshot, self._content(snapshot, end)) for snapshot in self._snapshots]
+        taken = [(snapshot, snapshot.take()) for snapshot in self._snapshots]
         # First the log: a snapshot that knew more than the log would, after a power cut, hide the records appended in their place.
         await self._records.flush()
         cut = end
-        for snapshot, content in taken:
-            await snapshot.checkpoint.save(content)
+        for snapshot, groups in taken:
+            await snapshot.checkpoint.save(_content(snapshot, end, await self._collect(groups)))
             cut = min(cut, snapshot.covers)
             snapshot.covers = end
         if cut > self._records.start_offset and self._records.size_bytes > self._kept_log_bytes:
             await self._records.move_start(cut)
 
-    @staticmethod
-    def _content(snapshot: Snapshot, end: int) -> dict[str, Any]:
-        return {"log_offset": end, snapshot.field: snapshot.take()}
+    async def _collect(self, groups: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        """All of *groups*, made a slice at a time: whoever asks something meanwhile is answered between."""
+        collected, begun = {}, self._clock.seconds()
+        for group, content in groups:
+            collected[group] = content
+            if self._clock.seconds() - begun > _SLICE_S:
+                await deferLater(self._clock, 0)
+                begun = self._clock.seconds()
+        return collected
 
     def snapshot_reporting(self) -> "Deferred[None]":
         """The same, but a failure is only logged: the next one tries again, and nothing is lost meanwhile."""
@@ -259,3 +275,7 @@ class Journal:
 
     def _snapshot_failed(self, failure: Failure) -> None:
         self._log.failure("group snapshots could not be saved; the group log keeps everything and grows", failure)
+
+
+def _content(snapshot: Snapshot, log_offset: int, groups: dict[str, Any]) -> dict[str, Any]:
+    return {"log_offset": log_offset, snapshot.field: groups}

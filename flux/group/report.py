@@ -29,7 +29,7 @@ async def describe(live: LiveGroups, partitions: IPartitions, group: str) -> dic
     for topic, subscription in sorted(live.table.groups[group].items()):
         generation = subscription.generation
         owners = {p: name for name, member in generation.members.items() for p in member.partitions}
-        offsets = dict(live.table.offsets.of(group, topic))
+        offsets = live.table.offsets.of(group, topic)
         members = [_member(live, group, topic, name, subscription) for name in sorted(generation.members)]
         topics.append(
             {

@@ -1,7 +1,7 @@
 """Every group, as the log tells it: the one place where a change takes effect, at start-up and ever after. Pure."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flux.group.group import LEGAL_PREDECESSORS, NOBODY, Event, Generation, GroupState
@@ -104,15 +104,13 @@ class GroupTable:
             for topic, subscription in topics.items():
                 yield group, topic, subscription
 
-    def snapshot_groups(self) -> dict[str, Any]:
-        """A copy nobody changes, as JSON has it."""
-        return {
-            group: {
-                "topics": {topic: generation_to_json(one.generation) for topic, one in topics.items()},
-                "events": [event_to_json(event) for event in self._events.get(group, ())],
-            }
+    def snapshot_groups(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each group as JSON has it, made when it is taken. What is applied later does not show."""
+        frozen = [
+            (group, {topic: one.generation for topic, one in topics.items()}, tuple(self._events.get(group, ())))
             for group, topics in self.groups.items()
-        }
+        ]
+        return ((group, _to_json(generations, events)) for group, generations, events in frozen)
 
     def restore_groups(self, data: Mapping[str, Any]) -> None:
         """Become what :meth:`snapshot_groups` showed."""
@@ -130,3 +128,10 @@ class GroupTable:
         while len(events) > share:
             events.popleft()
             self._entries -= 1
+
+
+def _to_json(generations: Mapping[str, Generation], events: Sequence[Event]) -> dict[str, Any]:
+    return {
+        "topics": {topic: generation_to_json(generation) for topic, generation in generations.items()},
+        "events": [event_to_json(event) for event in events],
+    }

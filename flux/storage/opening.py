@@ -235,7 +235,9 @@ class _Opening:
 
     def _remove_forgotten(self) -> None:
         """What a crash kept from being removed. Not if the start is beyond the end: then the end is missing, or this is not our start."""
-        while self._start <= self._next and self._closed and self._closed[0].next_offset <= self._start:
+        while self._closed and self._closed[0].base_offset < self._start and self._start <= self._next:
+            if self._closed[0].next_offset > self._start:
+                return
             remove_segment(self._directory, self._closed.pop(0).base_offset)
 
     def _go_on_after_what_was_given(self) -> None:
@@ -255,14 +257,8 @@ class _Opening:
 
     def _last_segment(self) -> Segment:
         """The one to append to: where offsets jump, a new one."""
-        active, base = self._active, self._next
-        if active is not None and active.next_offset == base:
-            return active
-        if active is not None and not active.file.size:
-            self._directory.rename(file_name(active.base_offset), file_name(base))
-            self._active = Segment(base, active.file, self._interval)
-        else:
-            if active is not None:
-                self._close_active()
-            self._active = Segment(base, self._directory.create(file_name(base)), self._interval)
+        if self._active is not None and self._active.next_offset != self._next:
+            self._close_active()
+        if self._active is None:
+            self._active = Segment(self._next, self._directory.create(file_name(self._next)), self._interval)
         return self._active

@@ -3,6 +3,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.task import Clock
+
 from flux.errors import DiskFull, GenerationMismatch, StorageError
 from flux.interfaces import Assignment
 from flux.model import FsyncMode
@@ -14,6 +16,23 @@ LOG_FILE = f"__consumer_offsets-0/{0:020d}.log"
 
 def only(*names: str) -> Callable[[str], bool]:
     return lambda path: any(name in path for name in names)
+
+
+class SlowClock(Clock):
+    """Every look at it takes 3 ms; ``longest_wait`` is how many turns were taken at one time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.longest_wait = 0
+        self._turns = 0
+
+    def seconds(self) -> float:
+        self.rightNow += 0.003
+        return self.rightNow
+
+    def callLater(self, delay: float, callable: Any, *args: Any, **kwargs: Any) -> Any:
+        self.longest_wait += callable.__name__ == "callback"  # what deferLater does: a slice has ended
+        return super().callLater(delay, callable, *args, **kwargs)
 
 
 class SnapshotTests(GroupTestCase):
@@ -44,7 +63,7 @@ class SnapshotTests(GroupTestCase):
         scene.join("c1", session_ms=60_000)
         for offset in range(3):
             scene.commit("c1", 2, 0, offset)
-        self.assertNotIn("offsets.json", self.names(scene))
+        self.assertEqual(self.content("offsets.json", scene)["log_offset"], 0)
         scene.commit("c1", 2, 0, 3)
         scene.turn()
         self.assertEqual(self.content("offsets.json", scene)["log_offset"], 5)
@@ -77,9 +96,8 @@ class SnapshotTests(GroupTestCase):
         for offset in range(600):
             scene.commit("c1", 2, 0, offset)
             largest = max(largest, scene.log.size_bytes)
-            if "offsets.json.prev" in self.names(scene):
-                for name in ("offsets.json.prev", "groups.json.prev"):
-                    self.assertLessEqual(scene.log.start_offset, self.content(name, scene)["log_offset"])
+            for name in ("offsets.json.prev", "groups.json.prev") if offset > 40 else ():
+                self.assertLessEqual(scene.log.start_offset, self.content(name, scene)["log_offset"])
         self.assertGreater(scene.log.start_offset, 500)
         self.assertLess(largest, 12_000)
         self.assertEqual(scene.cut().committed(0), 599)
@@ -104,14 +122,32 @@ class SnapshotTests(GroupTestCase):
                 self.assertEqual(self.content("offsets.json", again)["log_offset"], again.log.end_offset)
                 self.assertEqual(again.committed(0), 9, (kind, name))
 
+    def test_a_large_snapshot_lets_others_in_between(self) -> None:
+        """It is made a slice at a time; what is committed meanwhile is answered, and is not in it."""
+        scene = Scene(group_snapshot_records=10**9, group_snapshot_interval_ms=1000)
+        scene.clock = SlowClock()
+        scene.start()
+        for number in range(20):
+            scene.join("c1", group=f"g{number:02}", session_ms=10**7)
+        scene.join("c1", session_ms=10**7)
+        scene.commit("c1", 2, 0, 1)
+        end = scene.log.end_offset
+        scene.clock.advance(1)
+        scene.commit("c1", 2, 0, 2)
+        scene.turn(100)
+        self.assertEqual(
+            [self.content(name, scene)["log_offset"] for name in ("offsets.json", "groups.json")], [end, end]
+        )
+        self.assertEqual(self.content("offsets.json", scene)["offsets"], {"g": {"orders": {"0": 1}}})
+        self.assertEqual(len(self.content("groups.json", scene)["groups"]), 21)
+        self.assertGreater(scene.clock.longest_wait, 5)
+        self.assertEqual(scene.kill().committed(0), 2)
+
     def content(self, name: str, scene: Scene | None = None) -> dict[str, Any]:
         data = read_file((scene or self.scene).disk.root, name)
         assert data is not None, name
         content: dict[str, Any] = json.loads(data)["data"]
         return content
-
-    def names(self, scene: Scene) -> set[str]:
-        return {entry.name for entry in scene.disk.root.list()}
 
 
 class StartTests(GroupTestCase):
@@ -225,6 +261,22 @@ class StartTests(GroupTestCase):
         self.assertEqual(scene.cut().committed(0), 4)
         scene.disk.lose("offsets.json")
         self.assertEqual(scene.kill().committed(0), 4)
+
+    def test_a_log_that_begins_after_the_snapshot_is_damaged_and_says_so(self) -> None:
+        """Its first segment is gone: what is left counts, and every generation is fenced."""
+        scene = Scene(group_snapshot_records=10**9, group_snapshot_interval_ms=10**9, segment_bytes=400).start()
+        scene.join("c1")
+        scene.restart()
+        for offset in range(9):
+            scene.commit("c1", 2, 0, offset)
+        files = [
+            entry.name for entry in scene.disk.root.child("__consumer_offsets-0").list() if entry.name.endswith(".log")
+        ]
+        for name in files[:2]:
+            scene.disk.lose(f"__consumer_offsets-0/{name}")
+        scene.kill()
+        self.assertEqual((scene.committed(0), scene.events()[-1][0]), (8, "log_damaged"))
+        self.refused(GenerationMismatch, scene.groups.commit("g", "orders", "c1", 2, 0, 9))
 
     def test_a_log_cut_behind_one_snapshot_only_is_refused(self) -> None:
         """Between the two, records are missing that nobody else has."""

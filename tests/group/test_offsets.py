@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ class OffsetsTests(SynchronousTestCase):
             else:
                 model[place] = change.offset
         again = Offsets()
-        again.restore(json.loads(json.dumps(offsets.snapshot())))
+        again.restore(json.loads(json.dumps(dict(offsets.snapshot()))))
         for one in (offsets, again):
             self.assertEqual(one.count, len(model))
             for group in ("a", "b", "\udcff", "ü x"):
@@ -34,10 +35,16 @@ class OffsetsTests(SynchronousTestCase):
                     self.assertEqual(found, {place: o for place, o in model.items() if place[:2] == (group, topic)})
 
     def test_a_snapshot_does_not_follow(self) -> None:
-        """It is written while commits go on."""
+        """It is written while commits go on, and so are the one before and the one after."""
         offsets = Offsets()
-        offsets.apply(OffsetChange("g", "t", 0, 5, 2, "c"))
-        taken = offsets.snapshot()
-        offsets.apply(OffsetChange("g", "t", 0, 6, 2, "c"))
-        offsets.apply(OffsetChange("g", "t", 1, 6, 2, "c"))
-        self.assertEqual(taken, {"g": {"t": {"0": 5}}})
+        taken: list[tuple[Any, Any]] = [(offsets.snapshot(), {})]
+        for offset in range(5, 9):
+            offsets.apply(OffsetChange("g", "t", 0, offset, 2, "c"))
+            offsets.apply(OffsetChange("g", "t", offset, 7, 2, "c"))
+            offsets.apply(OffsetChange("h", "t", 0, 7, 2, "c"))
+            expected = {"g": {"t": {"0": offset, **{str(o): 7 for o in range(5, offset + 1)}}}, "h": {"t": {"0": 7}}}
+            taken.append((offsets.snapshot(), expected))
+        offsets.apply(OffsetChange("g", "t", 0, None, 2, "c"))
+        for snapshot, expected in taken:
+            self.assertEqual(dict(snapshot), expected)
+        self.assertEqual(offsets.count, 5)

@@ -74,10 +74,10 @@ class GroupTableTests(SynchronousTestCase):
         table.apply(GenerationChange("h", "t", generation("c"), (event(3),)))
         table.apply(OffsetChange("g", "t", 0, 7, 3, "a"))
         again = GroupTable()
-        again.restore_groups(json.loads(json.dumps(table.snapshot_groups())))
-        again.offsets.restore(json.loads(json.dumps(table.offsets.snapshot())))
-        self.assertEqual(again.snapshot_groups(), table.snapshot_groups())
-        self.assertEqual(again.offsets.snapshot(), {"g": {"t": {"0": 7}}})
+        again.restore_groups(json.loads(json.dumps(dict(table.snapshot_groups()))))
+        again.offsets.restore(json.loads(json.dumps(dict(table.offsets.snapshot()))))
+        self.assertEqual(dict(again.snapshot_groups()), dict(table.snapshot_groups()))
+        self.assertEqual(dict(again.offsets.snapshot()), {"g": {"t": {"0": 7}}})
         self.assertEqual(again.events("g"), [event(1), event(2)])
         self.assertEqual(
             [(group, topic) for group, topic, _ in again.subscriptions()], [("g", "t"), ("g", "u"), ("h", "t")]

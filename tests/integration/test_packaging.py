@@ -21,15 +21,16 @@ FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
 class Environment:
     """A virtual environment with Flux and the example plugin in it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, example: Path) -> None:
         self.path = path
+        self.example = example
         subprocess.run([sys.executable, "-m", "venv", str(path)], check=True, timeout=PATIENCE_S)
 
-    def run(self, program: str, *arguments: str) -> str:
-        """What a program of it prints."""
+    def run(self, program: str, *arguments: str, cwd: Path | None = None) -> str:
+        """What a program of it prints, run in a directory that is not the sources'."""
         result = subprocess.run(
             [str(self.path / "bin" / program), *arguments],
-            cwd=self.path,
+            cwd=cwd or self.path,
             env=self._variables(),
             capture_output=True,
             text=True,
@@ -66,10 +67,10 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         )
     for name in FILES:
         shutil.copy(ROOT / name, source / name)
-    environment = Environment(tmp_path_factory.mktemp(f"{request.param}-venv"))
+    environment = Environment(tmp_path_factory.mktemp(f"{request.param}-venv"), source / "docs/examples/flux-echo")
     option = ["-e"] if request.param == "editable" else []
     environment.run("pip", "install", "--quiet", "--no-compile", *option, str(source))
-    environment.run("pip", "install", "--quiet", "--no-compile", *option, str(source / "docs/examples/flux-echo"))
+    environment.run("pip", "install", "--quiet", "--no-compile", *option, str(environment.example))
     yield environment
     shutil.rmtree(environment.path)
 
@@ -103,6 +104,13 @@ def test_a_third_party_command_is_served(installed: Environment) -> None:
             client.close()
             process.terminate()
         assert process.wait(PATIENCE_S) == 0
+
+
+def test_a_plugins_own_tests_run(installed: Environment) -> None:
+    """Its, and not those of Flux that a checkout brings along."""
+    arguments = ("-m", "twisted.trial", "--temp-directory", str(installed.path / "trial"), "tests")
+    printed = installed.run("python", *arguments, cwd=installed.example)
+    assert "PASSED (successes=3)" in printed
 
 
 def test_types_are_published(installed: Environment) -> None:

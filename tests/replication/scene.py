@@ -14,7 +14,7 @@ from flux.cluster.store import FileMetadataStore
 from flux.config import ClusterConfig, ReplicationConfig, StorageConfig
 from flux.disk.memory import MemoryDirectory
 from flux.interfaces import InThread
-from flux.model import Acks, Appended, FsyncMode, TopicPartition
+from flux.model import Acks, Appended, Fetched, FsyncMode, TopicPartition
 from flux.replication.isr import Limits
 from flux.replication.manager import ReplicaManager
 from flux.replication.partition import Partition
@@ -100,21 +100,27 @@ class PartitionCase(SynchronousTestCase):
 
     def seen(self) -> list[bytes | None]:
         """The values a consumer sees from the log's start on."""
-        return visible_values(self, self.partition)
+        return visible_values(self.partition)
 
 
-def visible_values(case: SynchronousTestCase, partition: Partition) -> list[bytes | None]:
-    """The values a consumer sees from the log's start on."""
-    values: list[bytes | None] = []
+def visible_records(partition: Partition) -> dict[int, bytes | None]:
+    """Offset → value of all that a consumer sees from the log's start on, read as one goes on where each answer ended."""
+    found: dict[int, bytes | None] = {}
     offset = partition.log_start
     while offset < partition.high_watermark:
-        fetched = case.successResultOf(partition.fetch(offset, MAX_BYTES, 0, 1))
-        page = decode(fetched.data, offset, fetched.high_watermark)
+        answers: list[Fetched] = []
+        partition.fetch(offset, MAX_BYTES, 0, 1).addCallback(answers.append)
+        page = decode(answers[0].data, offset, partition.high_watermark)
         if not page:
-            break
-        values += [record.value for record in page]
+            break  # what is left is a gap
+        found.update((record.offset, record.value) for record in page)
         offset = page[-1].offset + 1
-    return values
+    return found
+
+
+def visible_values(partition: Partition) -> list[bytes | None]:
+    """The same without the offsets."""
+    return list(visible_records(partition).values())
 
 
 class Broker:

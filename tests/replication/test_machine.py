@@ -15,13 +15,13 @@ from hypothesis.stateful import (
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from flux.batch import decode, encode
+from flux.batch import encode
 from flux.config import ReplicationConfig
 from flux.errors import FluxError, NotEnoughReplicas, NotLeader
-from flux.model import Acks, Fetched, FsyncMode, Role
+from flux.model import Acks, Appended, FsyncMode, Role
 from flux.replication.partition import Partition
 from flux.testing import QueuedThread
-from tests.replication.scene import MAX_BYTES, TP, Broker, turn
+from tests.replication.scene import TP, Broker, turn, visible_records
 
 
 class PartitionMachine(RuleBasedStateMachine):
@@ -31,10 +31,11 @@ class PartitionMachine(RuleBasedStateMachine):
         super().__init__()
         self.appended = 0  # values are numbers: no two appends are alike, so a changed record shows
         self.ends = {1: 0, 2: 0}  # what each follower truly holds
-        self.committed: list[bytes] = []  # every value a consumer could ever see, by offset
+        self.committed: dict[int, bytes | None] = {}  # what a consumer could see below committed_end
+        self.committed_end = 0
         self.epoch = -1
         self.watermark = 0
-        self.waiting: list[tuple[int, Deferred[int]]] = []
+        self.waiting: list[tuple[Appended, Acks, Deferred[int]]] = []
 
     @initialize(mode=st.sampled_from(FsyncMode), min_isr=st.integers(1, 3), max_lag=st.integers(0, 8))
     def start(self, mode: FsyncMode, min_isr: int, max_lag: int) -> None:
@@ -59,6 +60,7 @@ class PartitionMachine(RuleBasedStateMachine):
         partition = self.partition
         values = [str(self.appended + number).encode() for number in range(count)]
         self.appended += count
+        below, before = len(partition.isr) < partition.explain().min_isr, partition.high_watermark
         try:
             appended = partition.append(encode([b"k"] * count, values, 0), acks)
         except NotLeader:
@@ -67,16 +69,12 @@ class PartitionMachine(RuleBasedStateMachine):
         except NotEnoughReplicas:
             assert acks is Acks.ALL and len(partition.isr) < partition.explain().min_isr
             return
-        if len(partition.isr) < partition.explain().min_isr:
-            assert partition.high_watermark == self.watermark, partition.explain()
+        assert not below or partition.high_watermark == before, partition.explain()
         waiting = partition.when_acknowledged(appended, acks)
-        if acks is Acks.ALL:
-            if waiting is None:
-                assert partition.high_watermark >= appended.end_offset
-            else:
-                self.waiting.append((appended.end_offset, waiting))
-        elif waiting is not None:
-            waiting.addErrback(lambda failure: failure.trap(FluxError))
+        if waiting is not None:
+            self.waiting.append((appended, acks, waiting))
+        elif acks is Acks.ALL:
+            assert partition.high_watermark >= appended.end_offset
         if not at_once:
             turn(self.broker.clock)
 
@@ -103,6 +101,31 @@ class PartitionMachine(RuleBasedStateMachine):
             self.catch_up(3 - replica, 0)
             if stored:
                 self.store()
+
+    @rule(replica=st.integers(1, 2), missing=st.integers(0, 4), count=st.integers(1, 3))
+    def come_back(self, replica: int, missing: int, count: int) -> None:
+        """After a silence, perhaps not all the way; while that is being stored the others go on."""
+        self.fall_silent(replica, True)
+        self.append(count, Acks.LEADER, False)
+        self.catch_up(3 - replica, 0)
+        self.catch_up(replica, missing)
+        self.append(count, Acks.LEADER, False)
+        self.catch_up(3 - replica, 0)
+        self.store()
+
+    @rule()
+    def all_is_well(self) -> None:
+        """With a disk that works and followers that follow, everything is committed, whatever was before."""
+        if self.partition.role is Role.LEADER and self.partition.log.failure is None:
+            self.broker.disk.heal()
+            for _ in range(4):
+                self.broker.clock.pump([0.5])
+                self.catch_up(1, 0)
+                self.catch_up(2, 0)
+                self.store()
+            if self.partition.role is Role.LEADER:  # an operator's word may have been waiting
+                assert tuple(self.partition.isr) == (0, 1, 2), self.partition.explain()
+                assert self.partition.high_watermark == self.partition.log_end, self.partition.explain()
 
     @rule()
     def store(self) -> None:
@@ -159,7 +182,7 @@ class PartitionMachine(RuleBasedStateMachine):
 
     def forget_waiters(self) -> None:
         """The process that made them is no more."""
-        for _, waiting in self.waiting:
+        for _, _, waiting in self.waiting:
             waiting.addErrback(lambda failure: failure.trap(FluxError))
         self.waiting = []
 
@@ -183,26 +206,25 @@ class PartitionMachine(RuleBasedStateMachine):
 
     @invariant()
     def committed_records_never_change(self) -> None:
-        partition, seen = self.partition, []
-        while len(seen) < partition.high_watermark:
-            answers: list[Fetched] = []
-            partition.fetch(len(seen), MAX_BYTES, 0, 1).addCallback(answers.append)
-            page = [record.value or b"" for record in decode(answers[0].data, len(seen), partition.high_watermark)]
-            assert page, f"nothing at {len(seen)} below {partition.high_watermark}"
-            seen += page
-        assert seen[: len(self.committed)] == self.committed
+        """Nor do gaps: a torn tail's offsets are not used again."""
+        seen = visible_records(self.partition)
+        before, self.committed_end = self.committed_end, self.partition.high_watermark
+        assert {offset: value for offset, value in seen.items() if offset < before} == self.committed
         self.committed = seen
 
     @invariant()
-    def what_is_acknowledged_by_all_is_committed(self) -> None:
+    def what_is_acknowledged_is_so(self) -> None:
+        """By all means committed; in its own epoch, or not at all."""
         undecided = []
-        for end_offset, waiting in self.waiting:
+        for appended, acks, waiting in self.waiting:
             if not waiting.called:
-                undecided.append((end_offset, waiting))
+                assert appended.leader_epoch == self.partition.leader_epoch
+                undecided.append((appended, acks, waiting))
                 continue
             acknowledged: list[int] = []
             waiting.addCallbacks(acknowledged.append, lambda failure: failure.trap(FluxError) and None)
-            assert not acknowledged or self.partition.high_watermark >= end_offset
+            if acknowledged and acks is Acks.ALL:
+                assert self.partition.high_watermark >= appended.end_offset
         self.waiting = undecided
 
     def teardown(self) -> None:

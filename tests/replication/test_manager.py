@@ -37,7 +37,7 @@ class TableTests(SynchronousTestCase):
         for number in range(3):
             self.assertIs(self.broker.partition(number=number).role, Role.LEADER)
         self.broker.put(number=2)
-        self.assertEqual(visible_values(self, self.broker.partition(number=2)), records(1))
+        self.assertEqual(visible_values(self.broker.partition(number=2)), records(1))
 
     def test_what_is_not_there_is_named(self) -> None:
         """An unknown topic, and a partition that a topic does not have."""
@@ -85,7 +85,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(self.broker.partition().log_end, 0)
         self.broker.put(count=2)
         self.broker.kill()
-        self.assertEqual(visible_values(self, self.broker.partition()), records(2))
+        self.assertEqual(visible_values(self.broker.partition()), records(2))
 
     def test_settings_reach_the_log_and_the_limits(self) -> None:
         """A topic's own settings count from their storing on, and after a restart."""
@@ -155,7 +155,7 @@ class RestartTests(SynchronousTestCase):
             self.successResultOf(broker.controller.create_topic("orders", 1, 1, {}))
             broker.put(count=7)
             broker.kill()
-            self.assertEqual(visible_values(self, broker.partition()), records(7))
+            self.assertEqual(visible_values(broker.partition()), records(7))
 
     def replicated(self, mode: FsyncMode = FsyncMode.ALWAYS) -> Broker:
         """Five records, three of them committed by both followers."""
@@ -173,7 +173,7 @@ class RestartTests(SynchronousTestCase):
         broker.stop()
         broker.start()
         self.assertEqual(broker.partition().high_watermark, 3)
-        self.assertEqual(visible_values(self, broker.partition()), records(3))
+        self.assertEqual(visible_values(broker.partition()), records(3))
 
     def test_the_watermark_survives_a_kill(self) -> None:
         """It is saved when it moves, not only when the timer says so."""
@@ -185,7 +185,7 @@ class RestartTests(SynchronousTestCase):
         broker = self.replicated().kill()
         for replica in (1, 2):
             broker.partition().report(replica, 4)
-        self.assertEqual(visible_values(self, broker.partition()), records(5))
+        self.assertEqual(visible_values(broker.partition()), records(5))
 
     def test_a_timer_saves_it_too(self) -> None:
         """Every five seconds, if anything moved."""
@@ -247,7 +247,7 @@ class RestartTests(SynchronousTestCase):
                 broker.disk.root.remove(entry.name)
         broker.disk.root.sync()
         broker.start()
-        self.assertEqual(visible_values(self, broker.partition(number=1)), [*records(2), b"v2"])
+        self.assertEqual(visible_values(broker.partition(number=1)), [*records(2), b"v2"])
         self.assertGreater(broker.put(number=1).leader_epoch, 1)
         self.assertEqual(len(broker.controller.image.topics["orders"].partitions), 3)
 

@@ -300,6 +300,15 @@ class LossTests(SynchronousTestCase):
         self.assertEqual(scene.transport.value(), b"")
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    def test_an_answer_that_a_cancellation_brings_is_not_written(self) -> None:
+        """Giving one up may release another of the same connection; by then there is no connection."""
+        scene = Scene()
+        scene.lines(b"1 HOLD a order=any")
+        scene.family.next_wait = Deferred(lambda _: scene.family.release(b"a order=any"))
+        scene.lines(b"2 HOLD b")
+        scene.lose()
+        self.assertEqual(scene.transport.value(), b"")
+
     def test_a_lost_connection_cancels_coroutines(self) -> None:
         """The wait inside an async handler is cancelled."""
         scene = Scene()
@@ -360,6 +369,13 @@ class TimeoutTests(SynchronousTestCase):
         self.assertEqual(self.scene.answers(), [b"3 INTERNAL_ERROR", b"4 INTERNAL_ERROR"])
         self.assertFalse(self.scene.transport.disconnecting)
 
+    def test_a_handler_that_answers_when_it_is_cancelled_is_too_late(self) -> None:
+        """There is one answer to a request."""
+        self.scene.family.next_wait = Deferred(lambda deferred: deferred.callback(None))
+        self.scene.lines(b"1 HOLD a", b"2 SAY b")
+        self.scene.pass_time(6.5)
+        self.assertEqual(self.scene.answers(), [b"1 INTERNAL_ERROR", b"2 b"])
+
     def test_cancelling_one_may_bring_another_s_answer(self) -> None:
         """While a request is being given up, others on its connection may be answered."""
         self.scene.lines(b"1 HOLD a order=any")
@@ -398,5 +414,6 @@ class TimeoutTests(SynchronousTestCase):
         scene = Scene(partial_line_timeout_ms=3000, max_in_flight_requests=1)
         scene.send(request_line(b"1 HOLD wait") + b"V1|2|SA")
         scene.pass_time(10)
-        self.assertEqual(scene.answers(), [])
-        self.assertFalse(scene.transport.disconnecting)
+        scene.family.release(b"wait")
+        scene.send(b"Y|b\n")
+        self.assertEqual(scene.answers(), [b"1 wait", b"2 b"])

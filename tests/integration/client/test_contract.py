@@ -1,0 +1,305 @@
+"""What every face promises, on a real broker."""
+
+import socket
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flux.client import Call, NoBroker, OutcomeUnknown
+from flux.client.calls import consume, ping, produce
+from flux.errors import (
+    BadRequest,
+    FluxError,
+    GenerationMismatch,
+    MessageTooLarge,
+    OffsetOutOfRange,
+    UnknownCommand,
+)
+from flux.wire.produce import Produced
+from flux.wire.session import Pong
+from tests.integration.broker import BrokerProcess
+from tests.integration.client.faces import Face, World
+
+VALUES: dict[str, bytes | str] = {
+    "plain": "created",
+    "bytes": b"created",
+    "empty": b"",
+    "blanks": "  two  words  ",
+    "tabs": "\ta\tb\t",
+    "commas": "a,b,,c,",
+    "colons": ":a:b:",
+    "pipes": "|a|b|",
+    "percents": "%41%2C%",
+    "newlines": "a\nb\r\nc\r",
+    "nul": b"\x00a\x00",
+    "every byte": bytes(range(256)),
+    "not utf-8": b"\xff\xfe\xc3(",
+    "unicode": "héllo wörld ✓",
+    "a request": "V1|1|PRODUCE|t k:v\n",
+    "options": "a acks=all enc=b64 key=null",
+    "an answer": "0:a,1:b hw=7 next=9 log_start=0",
+    "large": b"\x00\xff,\n" * (125 << 10),
+    "large text": "x" * (500 << 10),
+}
+
+
+@pytest.fixture
+def topic() -> str:
+    """Of this case alone."""
+    return f"t-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def dead() -> Iterator[list[str]]:
+    """Addresses where nobody listens."""
+    sockets = [socket.socket() for _ in range(2)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        yield [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@pytest.fixture
+def face(world: World, broker: BrokerProcess) -> Face:
+    """A client of the broker."""
+    return world.face(f"127.0.0.1:{broker.port}")
+
+
+def as_bytes(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def fails(kind: type[FluxError], code: str, face: Face, name: str, *args: Any, **options: Any) -> FluxError:
+    """The call raises just this."""
+    with pytest.raises(FluxError) as raised:
+        getattr(face, name)(*args, **options)
+    assert (type(raised.value), raised.value.code) == (kind, code), raised.value
+    return raised.value
+
+
+# --- records ---
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_any_value_and_any_key_come_back_exactly(face: Face, topic: str, name: str) -> None:
+    """Whatever bytes they are; str means its UTF-8. Keys of every kind find one partition."""
+    value = VALUES[name]
+    key = as_bytes(value)[:1000] if name.startswith("large") else value
+    produced = face.produce(topic, key, value)
+    again = face.produce(topic, as_bytes(key), as_bytes(value), acks="all")
+    assert isinstance(produced, Produced)
+    assert (produced.offset, again.offset, again.partition) == (0, 1, produced.partition)
+    page = face.consume(topic, produced.partition, 0)
+    if len(as_bytes(value)) > 500_000:  # a page holds a mebibyte
+        assert page.next_offset == 2
+    assert [(record.offset, record.value) for record in page] == [(0, as_bytes(value)), (1, as_bytes(value))]
+    assert (page.next_offset, page.high_watermark, page.log_start) == (2, 2, 0)
+
+
+def test_no_key_spreads_and_an_empty_key_does_not(face: Face, topic: str) -> None:
+    """They are not the same."""
+    partitions = {face.produce(topic, None, str(number)).partition for number in range(6)}
+    assert partitions == {0, 1, 2}
+    assert len({face.produce(topic, key, "v").partition for key in (b"", "", b"")}) == 1
+
+
+def test_a_tombstone_reads_as_an_empty_value(face: Face, topic: str) -> None:
+    """V1 does not tell them apart; it has an offset of its own."""
+    partition = face.produce(topic, "k", None).partition
+    face.produce(topic, "k", "v")
+    assert [record.value for record in face.consume(topic, partition, 0)] == [b"", b"v"]
+
+
+def test_acks_by_any_name(face: Face, topic: str) -> None:
+    """0, 1 and all, as numbers or as text; nothing else, and that is said before anything is sent."""
+    offsets = [face.produce(topic, "k", "v", acks=acks).offset for acks in (1, "1", "all", "ALL", 0, "0")]
+    assert offsets == [0, 1, 2, 3, 4, 5]
+    fails(BadRequest, "BAD_REQUEST", face, "produce", topic, "k", "v", acks=2)
+
+
+def test_reading_goes_page_by_page(face: Face, topic: str) -> None:
+    """As many records or bytes as asked for, and where to go on; past the end nothing, without an error."""
+    partition = face.produce(topic, "k", "0").partition
+    for number in range(1, 5):
+        face.produce(topic, "k", str(number))
+    page = face.consume(topic, partition, 1, max_records=2)
+    assert ([record.value for record in page], page.next_offset, len(page)) == ([b"1", b"2"], 3, 2)
+    page = face.consume(topic, partition, 3, max_bytes=1)
+    assert ([record.offset for record in page], page.next_offset) == ([3], 4)
+    page = face.consume(topic, partition, 5)
+    assert (page.records, page.next_offset, page.high_watermark) == ((), 5, 5)
+    assert face.consume(topic, partition, 99, reset="earliest").records[0].offset == 0
+    assert face.consume(topic, partition, 99, reset="latest").next_offset == 5
+    error = fails(OffsetOutOfRange, "OFFSET_OUT_OF_RANGE", face, "consume", topic, partition, 99)
+    assert not error.retriable
+
+
+def test_offsets_are_found_by_end_and_by_time(face: Face, topic: str) -> None:
+    """None that late is -1, as the broker says it."""
+    partition = face.produce(topic, "k", "a", timestamp_ms=1000).partition
+    face.produce(topic, "k", "b", timestamp_ms=2000)
+    assert face.offsets(topic, partition, "earliest").offset == 0
+    assert face.offsets(topic, partition, "latest").offset == 2
+    found = face.offsets(topic, partition, 1500)
+    assert (found.offset, found.timestamp_ms) == (1, 2000)
+    assert face.offsets(topic, partition, 2001).offset == -1
+
+
+def test_a_long_poll_is_woken_and_delays_nobody(face: Face, topic: str) -> None:
+    """On the one connection of one client."""
+    partition = face.produce(topic, "k", "first").partition
+    poll = face.start("consume", topic, partition, 1, wait_ms=30_000)
+    assert isinstance(face.ping(), Pong)
+    assert not poll.done()
+    face.produce(topic, "k", "second")
+    assert [record.value for record in poll.result(30)] == [b"second"]
+    assert face.consume(topic, partition, 2, wait_ms=10).records == ()
+
+
+# --- many at once ---
+
+
+def test_calls_overlap_and_each_gets_its_own_answer(face: Face, topic: str) -> None:
+    """A hundred at a time, from as many threads as there are."""
+    started = [face.start("produce", topic, str(number % 7), str(number)) for number in range(300)]
+    wait(started, 60)
+    produced = [each.result() for each in started]
+    assert len({(each.partition, each.offset) for each in produced}) == 300
+    for number, each in enumerate(produced):
+        (record,) = face.consume(topic, each.partition, each.offset, max_records=1)
+        assert record.value == str(number).encode()
+
+
+def test_send_all_keeps_order_and_returns_errors_as_values(face: Face, topic: str) -> None:
+    """More than may be in flight at once."""
+    calls: list[Call[Any]] = [produce(topic, "k", str(number)) for number in range(3000)]
+    calls[1500:1500] = [consume(topic, 99, 0), produce("no topic", "k", "v")]
+    outcomes = face.send_all(calls)
+    assert [type(outcome) for outcome in outcomes[1500:1502]] == [BadRequest, BadRequest]
+    del outcomes[1500:1502]
+    assert [outcome.offset for outcome in outcomes] == list(range(3000))
+    assert face.send_all([]) == []
+
+
+# --- the session, groups, errors ---
+
+
+def test_the_session_commands(face: Face) -> None:
+    """Who is there, and what can be said."""
+    assert face.ping() == Pong()
+    welcome = face.connect()
+    assert (welcome.server.partition("/")[0], welcome.protocol) == ("flux", "V1")
+    assert welcome == face.hello("tests/1")
+    assert "PRODUCE" in face.help().text
+    assert "colon" in face.help("produce").text
+
+
+def test_a_member_joins_commits_and_leaves(face: Face, topic: str) -> None:
+    """Under a generation; a stale one is refused by name."""
+    group = f"g-{topic}"
+    partition = face.produce(topic, "k", "v").partition
+    joined = face.join(group, topic, "m1", assignor="range", session_ms=60_000)
+    assert (joined.generation, joined.partitions) == (2, (0, 1, 2))
+    assert face.sync(group, topic, "m1", 2) == joined
+    face.heartbeat(group, topic, "m1", 2)
+    before = face.offset(group, topic, partition)
+    assert (before.offset, before.committed) == (0, False)
+    face.commit(group, topic, "m1", 2, partition, 1)
+    after = face.offset(group, topic, partition)
+    assert (after.offset, after.committed) == (1, True)
+    error = fails(GenerationMismatch, "GENERATION_MISMATCH", face, "heartbeat", group, topic, "m1", 1)
+    assert not error.retriable
+    assert group in [each["group"] for each in face.group_list().groups]
+    assert face.group_describe(group).description["members"] == 1
+    assert face.explain_group(group).group == group
+    moved = face.group_reset(group, topic, "earliest", dry_run=True)
+    assert (moved.dry_run, moved.before[partition], moved.after[partition]) == (True, 1, 0)
+    face.leave(group, topic, "m1", 2)
+    fails(GenerationMismatch, "GENERATION_MISMATCH", face, "leave", group, topic, "m1", 2)
+
+
+def test_what_cannot_be_sent_is_refused_before_it_is(face: Face) -> None:
+    """Names that are several words, or none."""
+    for name in ("two words", "", "a\nb", "../etc"):
+        fails(BadRequest, "BAD_REQUEST", face, "produce", name, "k", "v")
+    fails(BadRequest, "BAD_REQUEST", face, "join", "g", "t", "two words")
+    fails(BadRequest, "BAD_REQUEST", face, "hello", "two words")
+
+
+def test_a_request_longer_than_the_broker_takes_is_refused_and_the_connection_lives(face: Face, topic: str) -> None:
+    """The broker would have closed it."""
+    pong = face.start("ping")
+    fails(MessageTooLarge, "MESSAGE_TOO_LARGE", face, "produce", topic, "k", "x" * (1 << 20))
+    assert pong.result(30) == Pong()
+
+
+def test_any_call_can_be_sent(face: Face) -> None:
+    """A plugin's command needs no method."""
+
+    class Mine:
+        COMMAND = "MINE"
+
+        def encode(self) -> bytes:
+            return b"some words"
+
+    error = fails(UnknownCommand, "UNKNOWN_COMMAND", face, "send", Call(Mine(), Pong.decode))
+    assert "MINE" in str(error)
+    assert face.send(ping()) == Pong()
+
+
+# --- brokers come and go ---
+
+
+def test_a_list_of_brokers_is_tried_in_order(world: World, broker: BrokerProcess, dead: list[str]) -> None:
+    """The first that answers is the one; when none does, each says why."""
+    face = world.face(",".join([*dead, f"127.0.0.1:{broker.port}"]))
+    assert face.ping() == Pong()
+    error = fails(NoBroker, "NO_BROKER", world.face(",".join(dead)), "connect")
+    assert error.retriable
+    assert all(f"{address}: " in str(error) for address in dead)
+
+
+def test_a_restarted_broker_is_found_again(world: World, tmp_path: Path) -> None:
+    """By the same client. Nothing that failed meanwhile is done afterwards, and nothing twice."""
+    with BrokerProcess(tmp_path / "data") as broker:
+        face = world.face(f"127.0.0.1:{broker.port}")
+        partition = face.produce("t", "k", "before").partition
+        broker.kill()
+        for _ in range(2):  # a face that has not noticed yet cannot know what becomes of the first
+            with pytest.raises((NoBroker, OutcomeUnknown)):
+                face.produce("t", "k", "meanwhile")
+        with pytest.raises(NoBroker):
+            face.produce("t", "k", "meanwhile")
+        with BrokerProcess(tmp_path / "data", "--port", str(broker.port)):
+            face.produce("t", "k", "after")
+            assert [record.value for record in face.consume("t", partition, 0)] == [b"before", b"after"]
+
+
+def test_a_broker_killed_while_it_answers_leaves_the_outcome_unknown(world: World, tmp_path: Path) -> None:
+    """A long poll is under way when it dies."""
+    with BrokerProcess(tmp_path / "data") as broker:
+        face = world.face(f"127.0.0.1:{broker.port}")
+        partition = face.produce("t", "k", "v").partition
+        poll = face.start("consume", "t", partition, 1, wait_ms=60_000)
+        face.ping()
+        broker.kill()
+        with pytest.raises(OutcomeUnknown) as raised:
+            poll.result(30)
+        assert not raised.value.retriable
+
+
+def test_a_closed_client_says_so(face: Face) -> None:
+    """Before anything was sent, too; closing twice is closing."""
+    face.ping()
+    face.close()
+    with pytest.raises(FluxError) as raised:
+        face.ping()
+    assert raised.value.code == "CLIENT_CLOSED"
+    face.close()
