@@ -3,7 +3,8 @@
 How to read the house, from the ground up:
 
 - :mod:`flux.errors`, :mod:`flux.model`: the nouns, and what can go wrong with them.
-- :mod:`flux.batch`, :mod:`flux.partitioner`: the bytes a record becomes, and the partition a key goes to.
+- :mod:`flux.batch` (with :mod:`flux.envelope`, :mod:`flux.records`, :mod:`flux.compression` under it),
+  :mod:`flux.partitioner`: the bytes a record becomes, and the partition a key goes to.
 - :mod:`flux.watermark`, :mod:`flux.interfaces`, :mod:`flux.config`: the promises the rooms make each other.
 - The rooms, siblings that never import one another: :mod:`flux.disk`, :mod:`flux.storage`, :mod:`flux.replication`,
   :mod:`flux.group`, :mod:`flux.cluster`, :mod:`flux.commands`, :mod:`flux.server`, :mod:`flux.client`.

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from flux.config import Config, host_and_port
+from flux.config import Config, host_and_port, web_address
 from flux.model import FsyncMode
 
 
@@ -31,6 +31,28 @@ class AddressTests(SynchronousTestCase):
         ):
             with self.assertRaises(ValueError, msg=text):
                 host_and_port(text)
+
+
+class WebAddressTests(SynchronousTestCase):
+    def test_an_address_of_the_web_is_http_or_https(self) -> None:
+        """With or without port, path and query; none at all switches off what it is for."""
+        for text in ("", "http://h", "https://alerts.example:8443/flux?key=a%20b", "http://[::1]:80/"):
+            self.assertEqual(web_address(text), text)
+
+    def test_anything_else_is_refused(self) -> None:
+        """Other schemes, no host, a port that is none, blanks, and a user name, which would not be sent."""
+        for text in (
+            "h",
+            "ftp://h/",
+            "http://",
+            "http:///x",
+            "http://h:x/",
+            "http://h/a b",
+            "http://h/ü",
+            "http://u:p@h/",
+        ):
+            with self.assertRaises(ValueError, msg=text):
+                web_address(text)
 
 
 class DefaultsTests(SynchronousTestCase):

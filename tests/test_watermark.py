@@ -1,5 +1,7 @@
 """The watermark: who is told, when, and in which order."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -66,6 +68,26 @@ class WatermarkTests(SynchronousTestCase):
         self.assertEqual((self.told, self.mark.waiting), ([(11, CancelledError), (14, CancelledError)], 3))
         self.mark.advance(15)
         self.assertEqual(self.told[2:], [12, 13, 15])
+
+    @given(st.lists(st.tuples(st.integers(11, 20), st.booleans()), max_size=30), st.booleans())
+    def test_the_order_holds_for_any_waiters_and_cancellations(
+        self, asked: list[tuple[int, bool]], released: bool
+    ) -> None:
+        """Whether the offset is reached or everybody is released."""
+        self.setUp()
+        waiters = [self.wait(offset, (offset, turn)) for turn, (offset, _) in enumerate(asked)]
+        for waiter, (_, cancelled) in zip(waiters, asked, strict=True):
+            if cancelled:
+                waiter.cancel()
+        self.told.clear()
+        expected = sorted((offset, turn) for turn, (offset, cancelled) in enumerate(asked) if not cancelled)
+        if released:
+            self.mark.release(ShuttingDown("draining"))
+            self.assertEqual(self.told, [(name, ShuttingDown) for name in expected])
+        else:
+            self.mark.advance(20)
+            self.assertEqual(self.told, expected)
+        self.assertEqual(self.mark.waiting, 0)
 
     def test_a_waiter_may_cancel_another_while_it_is_fired(self) -> None:
         """The other one is told so, and those after it fire."""

@@ -1,8 +1,7 @@
 """The blocking face: every method returns what was answered. Standard library only, and any number of threads may share one."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -43,6 +42,7 @@ class BlockingClient:
         self._lock = threading.Lock()  # held by whoever touches anything below, but not while he waits for the socket
         self._core = Core(brokers, settings or ClientSettings())
         self._connection: SocketConnection | None = None
+        self._reading = _Reading(self)
         self._someone_reads = False
         self._nobody_reads = threading.Condition(self._lock)
         self._sleepers: dict[Exchange[Any], threading.Condition] = {}  # who waits for the one who reads
@@ -130,9 +130,9 @@ class BlockingClient:
 
     def _ask(self, call: Call[R]) -> Exchange[R]:
         connection = self._connection
-        if connection is not None and not self._someone_reads and not connection.conversation.unanswered:
-            # The broker may have gone while nobody was looking: see that before a request is lost to it, its outcome unknown.
-            with self._reading():
+        if connection is not None and not self._someone_reads and connection.has_news():
+            # The broker has gone while nobody was looking: see that before a request is lost to it, its outcome unknown.
+            with self._reading:
                 self._read_once(0.0)
         return self._core.ask(call, monotonic())
 
@@ -142,7 +142,7 @@ class BlockingClient:
                 if self._someone_reads:
                     self._sleep(exchange)
                 else:
-                    with self._reading():
+                    with self._reading:
                         while not exchange.is_done:
                             self._read_once(None)
         except BaseException:  # an interrupt: nobody waits any more
@@ -159,22 +159,12 @@ class BlockingClient:
         finally:
             del self._sleepers[exchange]
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        self._someone_reads = True
-        try:
-            yield
-        finally:
-            self._someone_reads = False
-            self._nobody_reads.notify_all()
-            self._wake_reader()
-
     def _wake_reader(self) -> None:
         """Have one of the sleepers read, if nobody does."""
-        unfinished = (exchange for exchange in self._sleepers if not exchange.is_done)
-        reader = next(unfinished, None)
-        if reader is not None and not self._someone_reads:
-            self._sleepers[reader].notify()
+        if self._sleepers and not self._someone_reads:
+            reader = next((exchange for exchange in self._sleepers if not exchange.is_done), None)
+            if reader is not None:
+                self._sleepers[reader].notify()
 
     def _read_once(self, at_most_s: float | None) -> None:
         """Do what the core wants, then tell it what happens next."""
@@ -186,11 +176,13 @@ class BlockingClient:
         if at_most_s is None and self._core.wake_at_s is not None:
             at_most_s = max(0.0, self._core.wake_at_s - monotonic())
         data, reason = b"", None
-        with self._unlocked():
-            try:
-                data = connection.wait(at_most_s)
-            except OSError as error:
-                reason = error.strerror or str(error)
+        self._lock.release()
+        try:
+            data = connection.wait(at_most_s)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        finally:
+            self._lock.acquire()
         if reason is not None:
             self._core.lost(conversation, reason, monotonic())
         elif not was_connected and connection.is_connected:
@@ -219,10 +211,17 @@ class BlockingClient:
         if self._connection is not None:
             self._connection.nudge()
 
-    @contextmanager
-    def _unlocked(self) -> Iterator[None]:
-        self._lock.release()
-        try:
-            yield
-        finally:
-            self._lock.acquire()
+
+class _Reading:
+    """Being the one who reads; afterwards one of the others is."""
+
+    def __init__(self, client: BlockingClient) -> None:
+        self._client = client
+
+    def __enter__(self) -> None:
+        self._client._someone_reads = True
+
+    def __exit__(self, *_: object) -> None:
+        self._client._someone_reads = False
+        self._client._nobody_reads.notify_all()
+        self._client._wake_reader()

@@ -60,6 +60,19 @@ class SocketConnection:
                     data = self._receive()
         return data
 
+    def has_news(self) -> bool:
+        """Whether something came that nobody asked for: most likely the end."""
+        if not self.is_connected or self.conversation.unanswered:
+            return False
+        assert self._socket is not None, "it is connected"
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # the wait that follows says so again
+        return True
+
     def nudge(self) -> None:
         """Have the wait return now: there is something new."""
         with suppress(BlockingIOError):  # it is full of nudges

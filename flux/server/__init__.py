@@ -4,6 +4,6 @@ Read in this order: :mod:`~flux.server.families` (plugins → the table of comma
 unknown command may have meant), :mod:`~flux.server.answer` (one answer, at hand or to come), :mod:`~flux.server.dispatch`
 (requests → answers; the only place where an exception becomes an ``ERR`` line), :mod:`~flux.server.pipeline` (the order of one
 connection), :mod:`~flux.server.patience` (timeouts without timers), :mod:`~flux.server.tuning` (sockets),
-:mod:`~flux.server.protocol` (one connection), and last :mod:`~flux.server.factory`, which owns the room's clock: limits, the
-sweep, the drain.
+:mod:`~flux.server.session` (who speaks), :mod:`~flux.server.protocol` (one connection), and last
+:mod:`~flux.server.factory`, which owns the room's clock: limits, the sweep, the drain.
 """

@@ -43,9 +43,8 @@ class Pipeline:
         self._clock = clock
         self._write = write
         self._progressed = progressed
-        self._slices: deque[list[bytes]] = (
-            deque()
-        )  # lines to be cut into runs when it is their turn: one read can hold 100,000
+        # Lines to be cut into runs when it is their turn: one read can hold 100,000.
+        self._slices: deque[list[bytes]] = deque()
         self._runs: deque[Lines] = deque()  # not yet started
         self._starting: Iterator[Answer] = iter(())  # of the run that was begun last
         self._unstarted = 0  # requests left in it

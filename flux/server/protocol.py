@@ -55,13 +55,10 @@ class FluxProtocol(LineReceiver):
         self._dispatch = dispatch
         self._clock = clock
         self._config = config
-        self._begun = (
-            bytearray()
-        )  # a line without its end; appended to and never scanned again, so long lines cost no more
+        self._begun = bytearray()  # a line without its end: never scanned again, so a long one costs no more
         self._pauses: set[Pause] = set()
-        self._last_words: bytes | None = (
-            None  # set: nothing more is read; sent when all before is answered, then the end
-        )
+        # If set, nothing more is read; they are sent when all before is answered, and then comes the end.
+        self._last_words: bytes | None = None
         self._over = False  # nothing more is written
         self._dropping = False  # our side is closed; what the peer still sends is dropped
         self._unended = Patience(config.partial_line_timeout_ms / 1000)

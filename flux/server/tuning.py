@@ -28,9 +28,8 @@ def tune(transport: Any) -> None:
     )
     is_tcp = ITCPTransport.providedBy(transport)
     if is_tcp:
-        transport.setTcpNoDelay(
-            True
-        )  # answers are whole: Nagle would hold one back until the last is acknowledged, for 40 ms
+        # Answers are whole: Nagle would hold one back until the last is acknowledged, for 40 ms.
+        transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
         for option, value in _TCP_OPTIONS:
             with suppress(OSError):  # what the system does not know, it does not do

@@ -91,6 +91,15 @@ class Scene:
         self.broker.startService()
         self.client = self.connect()
 
+    def restart(self) -> None:
+        """A clean stop, and a new process on what it leaves."""
+        stopped: list[Any] = []
+        self.client.protocol.connectionLost()
+        self.broker.stopService().addBoth(stopped.append)
+        self.settle()
+        assert stopped == [None], f"it did not stop: {stopped}"
+        self.start()
+
     def connect(self) -> Connection:
         return Connection(self)
 

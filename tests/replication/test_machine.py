@@ -102,10 +102,12 @@ class PartitionMachine(RuleBasedStateMachine):
             if stored:
                 self.store()
 
-    @rule(replica=st.integers(1, 2), missing=st.integers(0, 4), count=st.integers(1, 3))
-    def come_back(self, replica: int, missing: int, count: int) -> None:
-        """After a silence, perhaps not all the way; while that is being stored the others go on."""
+    @rule(replica=st.integers(1, 2), missing=st.integers(0, 4), count=st.integers(1, 3), refused=st.booleans())
+    def come_back(self, replica: int, missing: int, count: int, refused: bool) -> None:
+        """After a silence, perhaps not all the way; while that is being stored, or refused, the others go on."""
         self.fall_silent(replica, True)
+        if refused:
+            self.the_metadata_cannot_be_stored()
         self.append(count, Acks.LEADER, False)
         self.catch_up(3 - replica, 0)
         self.catch_up(replica, missing)
@@ -113,19 +115,22 @@ class PartitionMachine(RuleBasedStateMachine):
         self.catch_up(3 - replica, 0)
         self.store()
 
-    @rule()
-    def all_is_well(self) -> None:
-        """With a disk that works and followers that follow, everything is committed, whatever was before."""
-        if self.partition.role is Role.LEADER and self.partition.log.failure is None:
-            self.broker.disk.heal()
-            for _ in range(4):
-                self.broker.clock.pump([0.5])
-                self.catch_up(1, 0)
-                self.catch_up(2, 0)
-                self.store()
-            if self.partition.role is Role.LEADER:  # an operator's word may have been waiting
-                assert tuple(self.partition.isr) == (0, 1, 2), self.partition.explain()
-                assert self.partition.high_watermark == self.partition.log_end, self.partition.explain()
+    @rule(without=st.integers(0, 2))
+    def all_is_well(self, without: int) -> None:
+        """With a disk that works and followers that follow, but one perhaps, all is committed, whatever was before."""
+        self.broker.disk.heal()
+        for _ in range(24 if without else 4):
+            self.broker.clock.pump([0.5])
+            for replica in {1, 2} - {without}:
+                self.catch_up(replica, 0)
+            self.store()
+        if self.partition.role is Role.LEADER:
+            explanation = self.partition.explain()
+            assert explanation.isr == tuple(replica for replica in range(3) if replica != without or not without), (
+                explanation
+            )
+            if len(explanation.isr) >= explanation.min_isr:
+                assert explanation.high_watermark == explanation.log_end, explanation
 
     @rule()
     def store(self) -> None:
@@ -137,10 +142,18 @@ class PartitionMachine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.broker.clock.pump([0.25] * int(seconds / 0.25) + [seconds % 0.25])
 
-    @rule(role=st.sampled_from(Role))
-    def change_role(self, role: Role) -> None:
+    @rule(role=st.sampled_from(Role), stored=st.booleans())
+    def change_role(self, role: Role, stored: bool) -> None:
         """As an operator who waits for the answer, or does not."""
         self.broker.controller.set_role(TP, role).addErrback(lambda failure: failure.trap(FluxError))
+        if stored:
+            self.store()
+
+    @rule(count=st.integers(1, 3))
+    def lose_the_lead_while_others_wait(self, count: int) -> None:
+        self.append(count, Acks.ALL, False)
+        self.append(count, Acks.LEADER, True)
+        self.change_role(Role.FOLLOWER, True)
 
     @rule()
     def the_metadata_cannot_be_stored(self) -> None:
@@ -239,6 +252,6 @@ class PartitionMachineTests(SynchronousTestCase):
         run_state_machine_as_test(
             PartitionMachine,
             settings=settings(
-                max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )

@@ -146,7 +146,10 @@ class Scene:
         """Let the reactor turn and the threads work until there is nothing to do, in no time."""
         for _ in range(times):
             self.clock.advance(0)
-            self.work()
+            if self.queued:
+                self.work()
+            elif not any(call.getTime() <= self.clock.seconds() for call in self.clock.calls):
+                return
 
     def work(self) -> None:
         """Let the queued threads do what they were asked."""

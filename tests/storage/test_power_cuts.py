@@ -97,7 +97,6 @@ class EveryCall(SynchronousTestCase):
             history.die()
         except Stopped:
             history.was_stopped(lost_power=lost_power)
-        disk.restart()
         history.start()
         history.produce(EVENTS)
         history.turn()

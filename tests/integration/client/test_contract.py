@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
-from flux.client import Call, NoBroker, OutcomeUnknown
+from flux.client import AsyncFluxClient, BlockingClient, Call, FluxClient, NoBroker, OutcomeUnknown
 from flux.client.calls import consume, ping, produce
 from flux.errors import (
     BadRequest,
     FluxError,
     GenerationMismatch,
     MessageTooLarge,
+    NotLeader,
     OffsetOutOfRange,
+    TopicExists,
     UnknownCommand,
 )
+from flux.model import Role
 from flux.wire.produce import Produced
 from flux.wire.session import Pong
 from tests.integration.broker import BrokerProcess
@@ -223,6 +226,57 @@ def test_a_member_joins_commits_and_leaves(face: Face, topic: str) -> None:
     assert (moved.dry_run, moved.before[partition], moved.after[partition]) == (True, 1, 0)
     face.leave(group, topic, "m1", 2)
     fails(GenerationMismatch, "GENERATION_MISMATCH", face, "leave", group, topic, "m1", 2)
+
+
+def test_every_command_has_a_method_of_its_name(face: Face) -> None:
+    """And where it has none, it is one of a plugin's."""
+    commands = face.connect().commands
+    assert len(commands) > 10
+    for kind in (FluxClient, AsyncFluxClient, BlockingClient):
+        assert [command for command in commands if not callable(getattr(kind, command.lower(), None))] == []
+
+
+def test_a_topic_is_made_described_altered_and_deleted(face: Face, topic: str) -> None:
+    """By the admin family."""
+    made = face.admin_create_topic(topic, 2, 1, {"retention.ms": 1000, "unclean.leader.election.enable": False})
+    assert (made.topic, made.partitions, made.replication_factor) == (topic, 2, 1)
+    assert face.admin_create_topic(topic, 2, 1) == made
+    fails(TopicExists, "TOPIC_EXISTS", face, "admin_create_topic", topic, 3)
+    assert face.admin_alter_topic(topic, {"retention.ms": 2000}, partitions=4).partitions == 4
+    described = face.admin_describe_topic(topic)
+    assert (described.partitions, len(described.description["partitions"])) == (4, 4)
+    partition = face.produce(topic, "k", "v").partition
+    assert face.admin_delete_records(topic, partition, 1).log_start == 1
+    assert topic in face.admin_get_metadata().topics
+    assert face.admin_delete_topic(topic).topic == topic
+    assert topic not in face.admin_get_metadata().topics
+
+
+def test_brokers_and_leaders_are_administered(face: Face, topic: str) -> None:
+    """By the admin family; the broker that answers is number 0."""
+    registered = face.admin_register_broker(7, "127.0.0.1", 9099)
+    assert (registered.broker_id, registered.host, registered.port) == (7, "127.0.0.1", 9099)
+    assert face.admin_broker_heartbeat(7).broker_id == 7
+    assert face.admin_fence_broker(7).fenced
+    assert 7 in face.admin_get_metadata().fenced
+    assert not face.admin_unfence_broker(7).fenced
+    assert face.admin_reconcile_broker_health(3_600_000).reconciled == 0
+    face.admin_create_topic(topic, 1)
+    assert face.admin_set_partition_leader(topic, 0, 0, [0]).isr == (0,)
+    assert face.admin_elect_topic_leaders(topic).elected_changes == 0
+
+
+def test_replicas_report_and_a_follower_refuses(face: Face, topic: str) -> None:
+    """By the replication family."""
+    face.admin_create_topic(topic, 1, 2)
+    face.produce(topic, "k", "v")
+    fetched = face.replica_fetch(topic, 0, 1, 0)
+    assert (fetched.replica, fetched.acked_offset, fetched.high_watermark) == (1, 0, 1)
+    assert face.explain_partition(topic, 0).partition == 0
+    assert face.set_partition_role(topic, 0, "follower").role is Role.FOLLOWER
+    fails(NotLeader, "NOT_LEADER", face, "produce", topic, "k", "v")
+    assert face.set_partition_role(topic, 0, Role.LEADER).high_watermark == 1
+    fails(BadRequest, "BAD_REQUEST", face, "set_partition_role", topic, 0, "boss")
 
 
 def test_what_cannot_be_sent_is_refused_before_it_is(face: Face) -> None:

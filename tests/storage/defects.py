@@ -1,0 +1,321 @@
+"""Planted defects: each leaves out, or reorders, one step that storage takes on the disk.
+
+A defect is the disk with a layer in between that does not do all it is asked to; storage itself is as it is. ``recovering`` is
+whether logs are being opened, for those that leave something out only then.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from zope.interface import implementer
+
+from flux.interfaces import Entry, IDirectory, IFile
+
+
+class Layer:
+    """Passes every call on. Defects override what they leave out."""
+
+    def __init__(self) -> None:
+        self.recovering = False
+
+    def __call__(self, directory: IDirectory) -> IDirectory:
+        """*directory* with this layer before it."""
+        return _Directory(self, directory)
+
+    def datasync(self, file: IFile, path: str) -> None:
+        """A file's bytes are to become durable."""
+        file.datasync()
+
+    def drop_cache(self, file: IFile, path: str) -> None:
+        """A file is to be read from the medium."""
+        file.drop_cache()
+
+    def sync(self, directory: IDirectory) -> None:
+        """A directory's names are to become durable."""
+        directory.sync()
+
+    def rename(self, directory: IDirectory, old: str, new: str) -> None:
+        """A name is to be replaced."""
+        directory.rename(old, new)
+
+    def remove(self, directory: IDirectory, name: str) -> None:
+        """A file is to go."""
+        directory.remove(name)
+
+
+@implementer(IFile)
+class _File:
+    def __init__(self, layer: Layer, file: Any, path: str) -> None:
+        self._layer = layer
+        self._file = file
+        self._path = path
+
+    @property
+    def size(self) -> int:
+        return int(self._file.size)
+
+    def append(self, *chunks: bytes) -> int:
+        return int(self._file.append(*chunks))
+
+    def read_at(self, position: int, length: int) -> bytes:
+        return bytes(self._file.read_at(position, length))
+
+    def allocate(self, size: int) -> None:
+        self._file.allocate(size)
+
+    def truncate(self, size: int) -> None:
+        self._file.truncate(size)
+
+    def datasync(self) -> None:
+        self._layer.datasync(self._file, self._path)
+
+    def drop_cache(self) -> None:
+        self._layer.drop_cache(self._file, self._path)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@implementer(IDirectory)
+class _Directory:
+    def __init__(self, layer: Layer, directory: Any) -> None:
+        self._layer = layer
+        self._directory = directory
+        self.path: str = directory.path
+
+    def child(self, name: str) -> "_Directory":
+        return _Directory(self._layer, self._directory.child(name))
+
+    def make(self) -> bool:
+        return bool(self._directory.make())
+
+    def list(self) -> list[Entry]:
+        found: list[Entry] = self._directory.list()
+        return found
+
+    def open(self, name: str) -> _File:
+        return _File(self._layer, self._directory.open(name), f"{self.path}/{name}")
+
+    def create(self, name: str) -> _File:
+        return _File(self._layer, self._directory.create(name), f"{self.path}/{name}")
+
+    def rename(self, old: str, new: str) -> None:
+        self._layer.rename(self._directory, old, new)
+
+    def remove(self, name: str) -> None:
+        self._layer.remove(self._directory, name)
+
+    def remove_directory(self, name: str) -> None:
+        self._directory.remove_directory(name)
+
+    def sync(self) -> None:
+        self._layer.sync(self._directory)
+
+    def free(self) -> tuple[int, int]:
+        found: tuple[int, int] = self._directory.free()
+        return found
+
+    def lock(self, name: str) -> Callable[[], None]:
+        let_go: Callable[[], None] = self._directory.lock(name)
+        return let_go
+
+
+# --- what may be left out
+
+
+def is_log(path: str) -> bool:
+    """A segment, with its name or on the way to it."""
+    return ".log" in path
+
+
+class NoSync(Layer):
+    """Segments are never synced, but for what recovery does."""
+
+    def datasync(self, file: IFile, path: str) -> None:
+        if not is_log(path) or self.recovering:
+            file.datasync()
+
+
+class NoDirectorySync(Layer):
+    """Names in a log's directory are never made durable."""
+
+    def sync(self, directory: IDirectory) -> None:
+        if directory.path == "/":
+            directory.sync()
+
+
+class NoParentSync(Layer):
+    """The data directory's names are never made durable: a log's own directory among them."""
+
+    def sync(self, directory: IDirectory) -> None:
+        if directory.path != "/":
+            directory.sync()
+
+
+class NoSyncAtRecovery(Layer):
+    """What a killed process wrote is served without being synced."""
+
+    def datasync(self, file: IFile, path: str) -> None:
+        if not self.recovering:
+            file.datasync()
+
+    def drop_cache(self, file: IFile, path: str) -> None:
+        """The sync it begins with is left out, and dirty pages are not dropped."""
+
+
+class NoDirectorySyncAfterRecovery(Layer):
+    """Names that a killed process left are served without being synced."""
+
+    def sync(self, directory: IDirectory) -> None:
+        if not self.recovering:
+            directory.sync()
+
+
+class NoSyncOnRoll(Layer):
+    """The segment before the last is not synced: only what is appended to is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._directories: dict[str, IDirectory] = {}
+
+    def __call__(self, directory: IDirectory) -> IDirectory:
+        self._top = directory
+        return super().__call__(directory)
+
+    def datasync(self, file: IFile, path: str) -> None:
+        above, _, name = path.strip("/").rpartition("/")
+        if is_log(path) and not self.recovering:
+            names = [entry.name for entry in self._top.child(above).list() if is_log(entry.name)]
+            if names and max(names)[:20] > name[:20]:
+                return
+        file.datasync()
+
+
+class NamedBeforeSynced(Layer):
+    """A rolled segment has its final name, durably, while the one before is not synced yet; and it is never synced later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unnamed: set[str] = set()
+
+    def datasync(self, file: IFile, path: str) -> None:
+        if ".rolling" not in path or self.recovering:
+            file.datasync()
+
+
+class RetryAndPretend(Layer):
+    """A failed sync is tried again, and what that says is believed."""
+
+    def datasync(self, file: IFile, path: str) -> None:
+        try:
+            file.datasync()
+        except OSError:
+            file.datasync()
+
+
+class RecoverFromPageCache(Layer):
+    """Recovery syncs, and reads what the page cache holds."""
+
+    def drop_cache(self, file: IFile, path: str) -> None:
+        file.datasync()
+
+
+class CheckpointInPlace(Layer):
+    """A checkpoint is overwritten where it lies."""
+
+    def rename(self, directory: IDirectory, old: str, new: str) -> None:
+        if not (old.endswith(".json.new") and directory.path == "/"):
+            if not new.endswith(".json.prev"):
+                directory.rename(old, new)
+            return
+        fresh = directory.open(old)
+        data = fresh.read_at(0, fresh.size)
+        fresh.close()
+        try:
+            file = directory.open(new)
+        except FileNotFoundError:
+            file = directory.create(new)
+        file.truncate(0)
+        file.append(data)
+        file.datasync()
+        file.close()
+        directory.remove(old)
+
+
+class CheckpointWithoutSync(Layer):
+    """A checkpoint is renamed into place before its bytes are durable."""
+
+    def datasync(self, file: IFile, path: str) -> None:
+        if not path.endswith(".json.new"):
+            file.datasync()
+
+
+class CheckpointWithoutDirectorySync(Layer):
+    """A checkpoint's new name is not made durable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._renamed = False
+
+    def rename(self, directory: IDirectory, old: str, new: str) -> None:
+        directory.rename(old, new)
+        self._renamed = new.endswith(".json")
+
+    def sync(self, directory: IDirectory) -> None:
+        if not self._renamed:
+            directory.sync()
+        self._renamed = False
+
+
+class EpochsWithoutDirectorySync(Layer):
+    """The epoch cache's new name is not made durable before batches of the new epoch are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._synced = False
+
+    def datasync(self, file: IFile, path: str) -> None:
+        file.datasync()
+        self._synced = "leader-epoch" in path
+
+    def sync(self, directory: IDirectory) -> None:
+        if not self._synced or self.recovering:
+            directory.sync()
+        self._synced = False
+
+
+class MarkStays(Layer):
+    """The clean-shutdown mark is not durably taken away before the logs are written again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mark: bytes | None = None
+
+    def remove(self, directory: IDirectory, name: str) -> None:
+        if name != "clean-shutdown":
+            directory.remove(name)
+
+    def rename(self, directory: IDirectory, old: str, new: str) -> None:
+        if new == "clean-shutdown":
+            with suppress(FileNotFoundError):
+                directory.remove(new)
+        directory.rename(old, new)
+
+
+DEFECTS: tuple[type[Layer], ...] = (
+    NoSync,
+    NoDirectorySync,
+    NoParentSync,
+    NoSyncAtRecovery,
+    NoDirectorySyncAfterRecovery,
+    NoSyncOnRoll,
+    NamedBeforeSynced,
+    RetryAndPretend,
+    RecoverFromPageCache,
+    CheckpointInPlace,
+    CheckpointWithoutSync,
+    CheckpointWithoutDirectorySync,
+    EpochsWithoutDirectorySync,
+    MarkStays,
+)
