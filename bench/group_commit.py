@@ -40,12 +40,12 @@ def main() -> None:
             with flux("fsync_mode=never", *settings, directory=place) as server:
                 _fill(server, offsets)
         rates: dict[int, list[Measured]] = {offsets: [] for offsets in GROUPS}
-        settings = (f"fsync_mode={options.mode}", *settings)
+        served = (f"fsync_mode={options.mode}", *settings)
         begun = time.perf_counter()
-        with flux(*settings, directory=places[10]) as small:
+        with flux(*served, directory=places[10]) as small:
             small_start = time.perf_counter() - begun
             begun = time.perf_counter()
-            with flux(*settings, directory=places[100_000]) as large:
+            with flux(*served, directory=places[100_000]) as large:
                 large_start = time.perf_counter() - begun
                 for _ in range(options.repeat):
                     for offsets, server in ((10, small), (100_000, large)):

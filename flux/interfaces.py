@@ -384,7 +384,7 @@ class IController(Interface):
         """Fire when the topic exists and is led. The same shape again: the same answer. :raises TopicExists: another shape."""
 
     def create_on_first_use(name: str) -> "Deferred[Any]":
-        """The topic, created with the defaults if it is missing. :raises UnknownTopic: auto-creation is off. :raises BadRequest: the name."""
+        """The topic, created with the defaults if missing. :raises UnknownTopic: auto-creation is off. :raises BadRequest: the name."""
 
     def alter_topic(name: str, config: Mapping[str, str], partitions: int | None) -> "Deferred[Any]":
         """Settings over those it has, and more partitions. :raises BadRequest: names the setting, or the count it has."""
@@ -488,4 +488,4 @@ class IAlertHook(IPlugin):
     name: str = Attribute("What the log calls it.")
 
     def bind(broker: IBroker) -> "AlertReceiver | None":
-        """Once per broker, when it has started: who is to be told; None if it is switched off."""
+        """Once per broker, at its start, before its groups are there: who is to be told; None if it is switched off."""

@@ -109,11 +109,14 @@ class ReadingTests(SynchronousTestCase):
         self.assert_refuses("endpoints", 1, [1], {"tcp": 1}, None)
 
     def test_text_is_checked(self) -> None:
-        """No empty path, no NUL, and an address that is one."""
+        """No empty path, no NUL, and addresses that are such."""
         self.assert_reads("data_dir", "/srv/flux", "/srv/flux")
         self.assert_refuses("data_dir", "", "a\0b", 7)
         self.assert_reads("listen_addr", "0.0.0.0:1", "0.0.0.0:1")
         self.assert_refuses("listen_addr", "9092", 9092)
+        self.assert_reads("alert_webhook_url", "", "")
+        self.assert_reads("alert_webhook_url", "https://h/p?key=1", "https://h/p?key=1")
+        self.assert_refuses("alert_webhook_url", "h", "ftp://h/", 7)
 
 
 class EnumeratedTests(SynchronousTestCase):

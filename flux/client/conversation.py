@@ -55,7 +55,7 @@ class Conversation:
         self.stage = Stage.GREETING
         call = hello(f"flux-python/{__version__}")
         self._greeting = Exchange(call, self.deadline_s)
-        self._greeting.arguments = call.request.encode()
+        self._greeting.load(call.request.encode())
         self.write(self._greeting, now_s)
         self._greeting.is_done = True  # nobody waits for it: what becomes of it becomes of the connection
 

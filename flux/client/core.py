@@ -56,7 +56,7 @@ class Core:
         exchange = Exchange(call, now_s + timeout_s + call.wait_s, waiter)
         command = call.request.COMMAND
         try:
-            exchange.arguments = call.request.encode()
+            exchange.load(call.request.encode())
         except BadRequest as error:
             self._fail(exchange, error)
             return exchange

@@ -17,11 +17,23 @@ class Exchange(Generic[R]):
     ``waiter`` belongs to the face: whatever it has to wake when there is an outcome.
     """
 
-    __slots__ = ("_value", "arguments", "call", "deadline_s", "error", "is_done", "moves", "sent_at_s", "waiter")
+    __slots__ = (
+        "_value",
+        "arguments",
+        "call",
+        "deadline_s",
+        "error",
+        "is_done",
+        "moves",
+        "sent_at_s",
+        "size",
+        "waiter",
+    )
 
     def __init__(self, call: Call[R], deadline_s: float, waiter: Any = None) -> None:
         self.call = call
         self.arguments = b""
+        self.size = _OVERHEAD
         self.deadline_s = deadline_s
         self.waiter = waiter
         self.sent_at_s = 0.0
@@ -30,10 +42,10 @@ class Exchange(Generic[R]):
         self.error: FluxError | None = None
         self._value: R | None = None
 
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes up, in memory and on the wire."""
-        return len(self.arguments) + _OVERHEAD
+    def load(self, arguments: bytes) -> None:
+        """These are the call's arguments, encoded; ``size`` is about how many bytes it all takes up, in memory and on the wire."""
+        self.arguments = arguments
+        self.size = len(arguments) + _OVERHEAD
 
     @property
     def is_overtakable(self) -> bool:

@@ -34,6 +34,7 @@ class Feed:
     ) -> None:
         self.tp = tp
         self.is_paused = False
+        self.jumps = 0  # a record handed out before a jump says nothing about what comes after it
         self._membership = membership
         self._options = options
         self._failed = failed
@@ -79,6 +80,7 @@ class Feed:
 
     def seek(self, where: int) -> None:
         """Go on at *where*."""
+        self.jumps += 1
         self._records.clear()
         self._position = where
         self._is_located = True
@@ -156,12 +158,15 @@ class Feed:
         self._is_located = True
         if self._position is not None and found in self._ours:
             return  # where we left it: go on with what is at hand
+        self.jumps += 1
         self._ours = {found}
         self._handled = None
         self._records.clear()
         self._position = outcome.offset
-        if found is None and self._options.auto_offset_reset != "earliest":
-            self._reset(OffsetOutOfRange(f"{self.tp}: the group {self._membership.group} has committed nothing"), now_s)
+        if found is None and self._options.auto_offset_reset != "earliest":  # there it is already
+            self._reset()
+            if self._reset_to is None:
+                self._failed(OffsetOutOfRange(f"{self.tp}: the group {self._membership.group} has committed nothing"))
 
     def _was_reset(self, number: int, outcome: OffsetFound | FluxError, now_s: float) -> None:
         if self._read_went_well(number, outcome, now_s):
@@ -173,15 +178,19 @@ class Feed:
     def _was_read(self, number: int, outcome: Page | FluxError, now_s: float) -> None:
         if number == self._reading and isinstance(outcome, OffsetOutOfRange):
             self._reading = 0
+            self._reset()
             self._failed(outcome)
-            self._reset(outcome, now_s)
         elif self._read_went_well(number, outcome, now_s):
             assert isinstance(outcome, Page), "it went well"
             self._records.extend(outcome.records)
             self._position = outcome.next_offset
 
-    def _reset(self, error: OffsetOutOfRange, now_s: float) -> None:
-        """Go where the options say that there are no records to go on with."""
+    def _reset(self) -> None:
+        """There is nothing where it should go on: go where the options say; nowhere, if they say that this is an error."""
+        if self._options.auto_offset_reset != "error":
+            self._reset_to = self._options.auto_offset_reset
+        self._is_located = False
+        self._position = None
 
     def _read_went_well(self, number: int, outcome: object, now_s: float) -> bool:
         if number != self._reading:

@@ -71,3 +71,16 @@ class Backoff:
     def reset(self) -> None:
         """It went well: begin anew."""
         self._next_s = self._first_s
+
+
+class Attempts:
+    """A handler's, at one record: how long to wait before the next one."""
+
+    def __init__(self, options: ConsumerOptions) -> None:
+        self._left = options.max_retries
+        self._backoff = Backoff(options.backoff_ms, options.max_backoff_ms)
+
+    def next_s(self) -> float | None:
+        """None: it has had enough of them."""
+        self._left -= 1
+        return None if self._left < 0 else self._backoff.next_s()

@@ -70,4 +70,6 @@ class FileMetadataStore:
 
 def _refusal(error: OSError) -> StorageError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return (DiskFull if full else StorageError)(f"the metadata could not be stored, nothing was changed: {error}")
+    return (DiskFull if full else StorageError)(
+        f"the metadata could not be stored, and the change is not in force: {error}"
+    )

@@ -31,7 +31,8 @@ class Topics:
         self._now_ms = now_ms
         self._first_uses: dict[str, list[Deferred[Topic]]] = {}
         self._waiting: dict[str, list[Deferred[None]]] = {}  # topic id → who waits for its files to be gone
-        self._stuck: dict[str, str] = {}  # topic id → why they cannot be removed
+        self._gone: set[str] = set()  # topic ids without files, but with a tombstone
+        self._stuck: dict[str, str] = {}  # topic id → why its files cannot be removed
 
     async def create(self, name: str, partitions: int, factor: int, config: Mapping[str, str]) -> Topic:
         """The topic, once it exists and is led. The same shape again is the same answer.
@@ -45,6 +46,9 @@ class Topics:
             raise BadRequest(f"replication factor: {factor} is not between 1 and {changes.MAX_REPLICATION_FACTOR}")
         checked = check_settings(config)
         await self._files_gone(name)
+        for tombstone in list(self._metadata.image.tombstones.values()):
+            if tombstone.topic == name:  # could not be stored before
+                await self._clear(tombstone.topic_id)
 
         def created(image: Image) -> Image:
             if name not in image.topics and len(image.topics) >= self._config.max_topics:
@@ -98,31 +102,39 @@ class Topics:
         """The files of a deleted topic are gone; or *problem* says why they cannot be, until a restart tries again."""
         if problem is not None:
             self._stuck[topic_id] = problem
-            decided = succeed(self._metadata.image)
+            cleared = succeed(self._metadata.image)
         else:
-            decided = self._metadata.change(partial(changes.remove_tombstone, topic_id=topic_id))
+            self._gone.add(topic_id)
+            cleared = self._clear(topic_id)
 
         def answer(result: Image | Failure) -> Image | Failure:
             for waiter in self._waiting.pop(topic_id, []):
-                if isinstance(result, Failure):
-                    waiter.errback(result)
-                else:
-                    waiter.callback(None)
+                waiter.callback(None)
             return result
 
-        return decided.addBoth(answer)
+        return cleared.addBoth(answer)
 
     async def _files_gone(self, name: str) -> None:
-        """Return when no tombstone bears *name*. :raises StorageError: its files cannot be removed."""
-        while tombstone := next(
-            (stone for stone in self._metadata.image.tombstones.values() if stone.topic == name), None
-        ):
-            problem = self._stuck.get(tombstone.topic_id)
-            if problem is not None:
+        """Return when no files of a deleted topic *name* are left. :raises StorageError: they cannot be removed."""
+        for tombstone in list(self._metadata.image.tombstones.values()):
+            if tombstone.topic != name:
+                continue
+            if tombstone.topic_id not in self._gone and tombstone.topic_id not in self._stuck:
+                waiter: Deferred[None] = Deferred()
+                self._waiting.setdefault(tombstone.topic_id, []).append(waiter)
+                await waiter
+            if tombstone.topic_id in self._stuck:
+                problem = self._stuck[tombstone.topic_id]
                 raise StorageError(f"topic: {name} is deleted, its files are not: {problem}; a restart tries again")
-            waiter: Deferred[None] = Deferred()
-            self._waiting.setdefault(tombstone.topic_id, []).append(waiter)
-            await waiter
+
+    def _clear(self, topic_id: str) -> Deferred[Image]:
+        """The tombstone goes, and with it what is remembered of it."""
+
+        def cleared(image: Image) -> Image:
+            self._gone.discard(topic_id)
+            return image
+
+        return self._metadata.change(partial(changes.remove_tombstone, topic_id=topic_id)).addCallback(cleared)
 
     def _first_use_decided(self, result: Topic | Failure, name: str) -> None:
         for waiter in self._first_uses.pop(name):

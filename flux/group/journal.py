@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flux.batch import decode, encode, walk
-from flux.errors import FluxError, StorageError
+from flux.errors import FluxError, NotLeader, StorageError
 from flux.group import records
 from flux.group.offsets import OffsetChange
 from flux.group.records import Change, GenerationChange
@@ -202,7 +202,7 @@ class Journal:
         if waiting is None:
             self._durable.advance(end)
         else:
-            waiting.addCallbacks(lambda _: self._durable.advance(end), self._not_durable)
+            waiting.addCallbacks(lambda _: self._durable.advance(end), self._unacknowledged, errbackArgs=(end,))
         # As many records as there are entries: so a snapshot costs each record the same, however large it is.
         if self._unsnapshotted >= max(self._snapshot_records, self._table.size) and not self._one_at_a_time.locked:
             self.snapshot_reporting()
@@ -228,7 +228,15 @@ class Journal:
             self.refusal = reason
             self._durable.fail(reason)
 
-    def _not_durable(self, failure: Failure) -> None:
+    def _unacknowledged(self, failure: Failure, end: int) -> None:
+        if failure.check(NotLeader):
+            # Leadership is lost, the log is not: what was applied is still what it says. Who waits does not know, who comes later will.
+            self._durable.release(NotLeader(str(failure.value)))
+            self._records.flush().addCallbacks(lambda _: self._durable.advance(end), self._failed)
+        else:
+            self._failed(failure)
+
+    def _failed(self, failure: Failure) -> None:
         if self.refusal is None:
             self._log.failure("the group log failed; groups are refused until a restart", failure)
         reason = failure.value if isinstance(failure.value, FluxError) else StorageError(str(failure.value))

@@ -126,8 +126,10 @@ class LiveGroups:
             try:
                 step = remove(current, topic, Cause.EXPIRED, gone, self.assigning, self.at_ms())
                 self.follow(group, topic, current, step)
-            except FluxError:
-                self._log.failure("silent members of {group} on {topic} stay for now", group=group, topic=topic)
+            except FluxError as error:
+                self._log.warn(
+                    "silent members of {group} on {topic} stay for now: {error}", group=group, topic=topic, error=error
+                )
                 for member in gone:
                     self.sessions.postpone((group, topic, member), now + RETRY_S)
 

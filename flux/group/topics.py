@@ -57,8 +57,10 @@ class TopicFollower:
                 number = step.generation.number
                 forgotten = [OffsetChange(group, topic, partition, None, number, None) for partition in offsets]
                 live.follow(group, topic, current, step, forgotten)
-        except FluxError:
-            self._log.failure("groups could not follow their topics; trying again in {s} s", s=RETRY_S)
+        except FluxError as error:
+            self._log.warn(
+                "groups cannot follow their topics yet, trying again in {s} s: {error}", s=RETRY_S, error=error
+            )
             self._retry = self._clock.callLater(RETRY_S, self._fit, deleted)
 
 

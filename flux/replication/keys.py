@@ -1,9 +1,9 @@
 """Whether a log holds keyed records."""
 
-from flux.batch import CorruptBatch, decode, walk
+from flux.batch import CodecMissing, CorruptBatch, decode, walk
 from flux.interfaces import ILog
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 16  # decoded in one go, on the reactor's thread: some milliseconds of small records
 
 
 async def holds_keys(log: ILog) -> bool:
@@ -15,7 +15,7 @@ async def holds_keys(log: ILog) -> bool:
             if any(record.key is not None for record in decode(data, offset, end)):
                 return True
             headers = [header for header, _ in walk(data)]
-        except CorruptBatch:
+        except (CorruptBatch, CodecMissing):
             return True
         if not headers:
             return False  # nothing but a gap is left

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flux.config import ReplicationConfig
@@ -116,7 +117,7 @@ class ReplicaManager(Service):
             if tombstone.topic_id not in self._removing:
                 self._removing.add(tombstone.topic_id)
                 removal = Deferred.fromCoroutine(self._remove_files(tombstone))
-                removal.addErrback(lambda failure: self._logger.failure("a deletion was not recorded", failure))
+                removal.addErrback(self._tombstone_stays, tombstone)
 
     # --- inside ---
 
@@ -196,6 +197,13 @@ class ReplicaManager(Service):
             problem = failed.subFailure.getErrorMessage()
             self._logger.failure("{topic}: its files were not removed", failed.subFailure, topic=tombstone.topic)
         await self._controller.topic_removed(tombstone.topic_id, problem)
+
+    def _tombstone_stays(self, failure: Failure, tombstone: Any) -> None:
+        self._logger.error(
+            "{topic}: its files are removed, which could not be stored: {reason}",
+            topic=tombstone.topic,
+            reason=failure.getErrorMessage(),
+        )
 
     def _propose_isr(self, tp: TopicPartition, leader_epoch: int, isr: tuple[int, ...]) -> "Deferred[Any]":
         brokers = self._brokers(self._topics[tp.topic].partitions[tp.partition])

@@ -10,10 +10,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+import flux.plugins
 from flux.alerts.delivery import Undelivered
 from flux.alerts.webhook import Webhook, WebhookHook
 from flux.config import AlertConfig, Config
 from flux.interfaces import IAlertHook
+from flux.server.families import plugins
 from tests.alerts.scene import alert
 from tests.commands.scene import Scene
 
@@ -119,6 +121,10 @@ class WebhookTests(SynchronousTestCase):
 
 
 class HookTests(SynchronousTestCase):
+    def test_it_comes_with_flux(self) -> None:
+        """Found as any drop-in is."""
+        self.assertIn(WebhookHook, [type(hook) for hook in plugins(IAlertHook, flux.plugins)])
+
     def test_it_keeps_its_promise(self) -> None:
         """verifyObject, as at the start."""
         verifyObject(IAlertHook, WebhookHook())

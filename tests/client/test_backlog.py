@@ -13,7 +13,7 @@ from flux.wire.session import Pong
 
 def _exchange(size: int = 0, deadline_s: float = 1.0) -> Exchange[Pong]:
     exchange = Exchange(ping(), deadline_s)
-    exchange.arguments = bytes(size)
+    exchange.load(bytes(size))
     return exchange
 
 

@@ -17,7 +17,7 @@ from flux.wire.v1 import ErrReply, OkReply
 
 def _written(conversation: Conversation, call: Call[Pong], at_s: float = 0.0) -> Exchange[Pong]:
     exchange = Exchange(call, 10.0)
-    exchange.arguments = call.request.encode()
+    exchange.load(call.request.encode())
     conversation.write(exchange, at_s)
     return exchange
 
@@ -70,7 +70,7 @@ class Requests(SynchronousTestCase):
         settings = ClientSettings(max_in_flight=2, max_in_flight_bytes=1000)
         conversation = _conversation()
         large = Exchange(ping(), 10.0)
-        large.arguments = bytes(5000)
+        large.load(bytes(5000))
         small = Exchange(ping(), 10.0)
         self.assertTrue(conversation.has_room(large, settings))
         conversation.write(small, 0.0)

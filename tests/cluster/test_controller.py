@@ -2,7 +2,6 @@
 
 import errno
 
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -10,7 +9,7 @@ from flux.config import ClusterConfig
 from flux.errors import BadRequest, NotLeader, ShuttingDown, StorageError, Throttled, TopicExists, UnknownTopic
 from flux.interfaces import IController
 from flux.model import Role, TopicPartition
-from flux.testing import QueuedThread
+from flux.testing import QueuedThread, run_now
 from tests.cluster.images import TP
 from tests.replication.scene import Broker, turn
 
@@ -142,15 +141,37 @@ class DeletionTests(SynchronousTestCase):
         self.thread.perform_all()
 
     def test_it_is_gone_when_that_is_stored(self) -> None:
-        """Before, it is served; the answer bears the index of the deletion, and comes when the files are gone."""
+        """Before, it is served."""
         deleted = self.controller.delete_topic("orders")
         self.broker.put()
         self.thread.perform()
         self.assertRaises(UnknownTopic, self.broker.put)
-        self.assertNoResult(deleted)
         self.thread.perform_all()
         self.assertEqual(self.successResultOf(deleted).index, 3)
         self.assertEqual(self.broker.logs.existing(), [])
+        self.assertEqual(dict(self.controller.image.tombstones), {})
+
+    def test_it_is_answered_when_its_files_are_gone(self) -> None:
+        """With the image of the deletion itself."""
+        files = QueuedThread()
+        broker = Broker(thread=files, metadata_thread=run_now).start()
+        self.successResultOf(broker.controller.create_topic("orders", 2, 1, {}))
+        deleted = broker.controller.delete_topic("orders")
+        self.assertRaises(UnknownTopic, broker.put)
+        self.assertNoResult(deleted)
+        files.perform_all()
+        self.assertEqual(self.successResultOf(deleted).index, 3)
+
+    def test_a_tombstone_that_stays_does_not_block_the_name(self) -> None:
+        """The files are gone but that could not be stored: the next creation sees to it."""
+        self.controller.delete_topic("orders")
+        self.thread.perform()
+        self.broker.disk.fail(errno.ENOSPC, "append")
+        self.thread.perform_all()
+        self.assertEqual(len(self.controller.image.tombstones), 1)
+        used = self.controller.create_on_first_use("orders")
+        self.thread.perform_all()
+        self.assertEqual(self.successResultOf(used).topic_id, "topic-2")
         self.assertEqual(dict(self.controller.image.tombstones), {})
 
     def test_first_use_meanwhile_waits_for_the_files(self) -> None:
@@ -330,8 +351,7 @@ class TermTests(SynchronousTestCase):
     def test_partitions_beyond_the_topic_are_left_alone(self) -> None:
         """Absence from the metadata is no reason to delete, nor to grow a topic."""
         broker = Broker().start()
-        created: Deferred[object] = broker.controller.create_topic("orders", 1, 1, {})
-        self.successResultOf(created)
+        self.successResultOf(broker.controller.create_topic("orders", 1, 1, {}))
         broker.stop()
         broker.disk.root.child("orders-5").make()
         broker.start()

@@ -151,6 +151,7 @@ class Scene:
         self.groups: GroupCoordinator
         self.partitions: Table
         self.log: ILog
+        self.partition: Partition
         self.manager: LogManager
         self._assignors = {assignor.name: assignor for assignor in assignors}
         self._in_thread = in_thread
@@ -174,8 +175,9 @@ class Scene:
         self.manager.startService()
         self.partitions = Table(self.topics, self.manager, self.clock, self._held)
         self.log = self.manager.open(GROUP_LOG, self._log_config)
+        self.partition = lead(GROUP_LOG, self.log, self.clock, self._lives)
         self.groups = GroupCoordinator(
-            partition=lead(GROUP_LOG, self.log, self.clock, self._lives),
+            partition=self.partition,
             log=self.log,
             offsets_checkpoint=Checkpoint(root, "offsets.json", self._in_thread),
             groups_checkpoint=Checkpoint(root, "groups.json", self._in_thread),

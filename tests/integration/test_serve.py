@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,15 @@ def test_the_first_produce_is_readable_by_the_first_consume(tmp_path: Path) -> N
         client.close()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Processes started now see SIGINT, even if this one was started in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_drains_and_exits_0(tmp_path: Path, by: signal.Signals) -> None:
     """A parked long poll is told, a client that waits is closed, and everything is there after the next start."""

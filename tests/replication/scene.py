@@ -2,7 +2,6 @@
 
 from itertools import count
 from random import Random
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -26,10 +25,10 @@ TP = TopicPartition("orders", 0)
 MAX_BYTES = 1 << 20
 
 
-def storage_on(root: MemoryDirectory, clock: Clock, mode: FsyncMode, **settings: Any) -> LogManager:
-    """A storage room that does its disk work at once."""
-    config = StorageConfig(fsync_mode=mode, **{"disk_low_bytes": 0, "disk_reserve_bytes": 0, **settings})
-    return LogManager(root, config, clock, clock.seconds, run_now, run_now)
+def storage_on(root: MemoryDirectory, clock: Clock, mode: FsyncMode, thread: InThread = run_now) -> LogManager:
+    """A storage room that does its disk work in *thread*."""
+    config = StorageConfig(fsync_mode=mode, disk_low_bytes=0, disk_reserve_bytes=0)
+    return LogManager(root, config, clock, clock.seconds, thread, thread)
 
 
 def turn(clock: Clock, times: int = 6) -> None:
@@ -132,7 +131,8 @@ class Broker:
         mode: FsyncMode = FsyncMode.ALWAYS,
         replication: ReplicationConfig | None = None,
         cluster: ClusterConfig | None = None,
-        metadata_thread: InThread = run_now,
+        thread: InThread = run_now,
+        metadata_thread: InThread | None = None,
         seed: int = 0,
     ) -> None:
         self.disk = MemoryDisk(Random(seed))
@@ -140,13 +140,14 @@ class Broker:
         self.mode = mode
         self.replication = replication or ReplicationConfig()
         self.cluster = cluster or ClusterConfig()
-        self.metadata_thread = metadata_thread
+        self.thread = thread
+        self.metadata_thread = thread if metadata_thread is None else metadata_thread
         self._ids = count(1)
 
     def start(self) -> "Broker":
         """A new process on whatever the disk holds."""
         root = self.disk.root
-        self.logs = storage_on(root, self.clock, self.mode)
+        self.logs = storage_on(root, self.clock, self.mode, self.thread)
         self.controller = Controller(
             self.cluster,
             FileMetadataStore(Checkpoint(root, "metadata.json", self.metadata_thread)),
@@ -159,7 +160,7 @@ class Broker:
         self.replicas = ReplicaManager(
             self.replication,
             self.logs,
-            Checkpoint(root, "high-watermarks.json", run_now),
+            Checkpoint(root, "high-watermarks.json", self.thread),
             self.controller,
             self.clock,
             self.cluster.broker_id,
@@ -181,6 +182,12 @@ class Broker:
         """SIGKILL, then a new process."""
         abandon(self.clock)
         self.disk.kill()
+        return self.start()
+
+    def revive(self) -> "Broker":
+        """A new process after the disk's own plan stopped the last one."""
+        abandon(self.clock)
+        self.disk.restart()
         return self.start()
 
     def cut(self) -> "Broker":

@@ -348,12 +348,29 @@ class ReplicatedTests(PartitionCase):
         first = self.partition.report(1, -1)
         second = self.partition.report(2, -1)
         assert first is not None and second is not None
+        self.clock.advance(10)
+        self.partition.judge()
         self.assertEqual([isr for _, isr, _ in self.proposals], [(0, 1)])
         self.accept()
         self.successResultOf(first)
         self.successResultOf(second)
         self.partition.judge()
-        self.assertEqual(self.accept(), (0, 1, 2))
+        self.assertEqual(self.accept(), (0,))
+
+    def test_a_refused_joiner_counts_until_its_fate_is_known(self) -> None:
+        """It may have been stored after all: only the next answer lets the watermark go on without it."""
+        self.test_a_silent_replica_leaves_when_that_is_stored()
+        self.partition.report(2, 1)
+        self.refuse(StorageError("the disk is full"))
+        self.put(2)
+        self.clock.advance(9)
+        self.partition.report(1, 3)
+        self.refuse(StorageError("the disk is full"))
+        self.clock.advance(1)
+        self.partition.judge()
+        self.assertEqual(self.partition.high_watermark, 2)
+        self.assertEqual(self.accept(), (0, 1))
+        self.assertEqual(self.partition.high_watermark, 4)
 
     def test_a_refused_proposal_is_made_again(self) -> None:
         """Whoever waited is answered with the ISR as it is; the next look tries again."""

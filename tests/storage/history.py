@@ -14,6 +14,7 @@ from flux.model import FsyncMode, TopicPartition
 from flux.testing import Stopped
 from tests.storage.scene import Scene
 
+_ALL = 1 << 63
 Given = tuple[bytes, int]  # a value, and the leader epoch it was given in
 
 
@@ -89,7 +90,8 @@ class History:
     def consume(self, tp: TopicPartition) -> None:
         """Read all that a consumer is shown, unless the disk refuses, or it is forgotten meanwhile."""
         try:
-            self._compare(tp, self.scene.logs[tp].promised.value)
+            end = self.scene.logs[tp].promised.value
+            self._compare(tp, end, end)
         except (StorageError, OffsetOutOfRange):
             self._must_run()
 
@@ -137,6 +139,12 @@ class History:
             self._forgot(tp, log.start_offset)
         self._look()
 
+    def retain(self, seconds: float) -> None:
+        """Let so much time pass that records become too old; the settings are the scene's."""
+        for tp in self.scene.tps:
+            self.scene.open(tp)  # again, for the settings
+        self.advance(seconds)
+
     def fail(self, error: int, kind: str | None, nth: int) -> None:
         """One call of the disk will fail."""
         self._faulty = True
@@ -146,7 +154,7 @@ class History:
 
     def stop(self) -> None:
         """A clean stop, which makes everything durable but for logs that failed."""
-        stopped = self.scene.manager.stopService()
+        stopped = self.scene.manager.stopService().addErrback(self._told)
         for _ in range(10):
             self.scene.turn()
             self._must_run()
@@ -183,7 +191,8 @@ class History:
                 kept.epoch += 1  # as the controller does: offsets may be given again
             if kept.cut_asked is not None:
                 self._forget_above(tp, kept.cut_asked)
-            found = self._compare(tp, log.end_offset)
+            kept.durable.update(kept.written)  # after a kill: nothing of it may be missing either
+            found = self._compare(tp, log.end_offset, _ALL)
             kept.written = dict(found)
             kept.start_asked = kept.start = max(kept.start, log.start_offset)
         self._look()
@@ -236,8 +245,8 @@ class History:
         kept.cut_asked = None
         kept.epoch += 1
 
-    def _compare(self, tp: TopicPartition, end: int) -> dict[int, bytes]:
-        """What is readable below *end* against what it may be, and must be. Returns it."""
+    def _compare(self, tp: TopicPartition, end: int, must: int) -> dict[int, bytes]:
+        """What is readable below *end* against what it may be, and below *must* has to be. Returns it."""
         kept, log = self.kept[tp], self.scene.logs[tp]
         if log.start_offset < kept.start:
             raise Broken(f"{tp}: offset {kept.start} was durably the start, and now {log.start_offset} is")
@@ -248,14 +257,11 @@ class History:
             due = kept.durable.get(offset, value)
             if value != due:
                 raise Broken(f"{tp}: {value!r} is at {offset}, promised was {due!r}")
-        must = {**kept.written, **kept.durable} if self._all_written(end, log.end_offset) else kept.durable
-        lost = [o for o in must if o >= max(kept.start_asked, kept.start) and found.get(o) != must[o]]
+        start = max(kept.start_asked, kept.start)
+        lost = [o for o in kept.durable if start <= o < must and o not in found]
         if lost and kept.cut_asked is None:
             raise Broken(f"{tp}: offsets {lost} are missing below {end}; the log holds {sorted(found)}")
         return found
-
-    def _all_written(self, end: int, log_end: int) -> bool:
-        return end == log_end and not self._faulty
 
     def _read(self, tp: TopicPartition, end: int) -> dict[int, bytes]:
         kept, log = self.kept[tp], self.scene.logs[tp]
