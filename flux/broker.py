@@ -153,7 +153,7 @@ class Broker(MultiService):
     async def _stop(self) -> None:
         self._log.info("stopping: draining connections")
         for listener in self._listeners:
-            await maybeDeferred(listener.disownServiceParent)
+            await maybeDeferred(listener.stopService)
         drained = self.factory.drain()
         self.partitions.release_waits(ShuttingDown("the broker stops; ask another, or this one later"))
         await drained

@@ -6,12 +6,17 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from flux.client import calls, cluster_calls, group_calls
+from flux.client.aio_runtime import AsyncConsumer, AsyncProducer
 from flux.client.calls import Call
 from flux.client.conversation import Conversation
 from flux.client.core import Core
+from flux.client.exchange import Exchange
+from flux.client.listeners import Listeners, OnError, OnPartitions
 from flux.client.methods import described
+from flux.client.options import ConsumerOptions, ProducerOptions
 from flux.client.settings import ClientSettings
 from flux.client.sockets import prepare, reset_on_close
+from flux.client.subscription import Subscription
 from flux.errors import FluxError
 from flux.wire.session import Welcome
 
@@ -83,24 +88,60 @@ class AsyncFluxClient:
 
     async def send(self, call: Call[R]) -> R:
         """Send any call: all other methods go through here."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[R] = loop.create_future()
-        exchange = self._core.ask(call, loop.time(), answered)
-        self._follow_soon()
+        answered: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        exchange = self._ask(call, answered)
         try:
             return await answered
-        finally:
-            self._core.give_up(exchange, loop.time())  # it is over already, unless this coroutine was cancelled
+        except asyncio.CancelledError:
+            self._core.give_up(exchange, _now_s())
+            self._follow_soon()
+            raise
 
     async def send_all(self, calls: Iterable[Call[R]]) -> list[R | FluxError]:
         """Send *calls* without waiting in between; all outcomes in order, errors as values."""
-        outcomes = await asyncio.gather(*map(self.send, calls), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, FluxError):
-                raise outcome
-        return [
-            outcome for outcome in outcomes if not isinstance(outcome, BaseException) or isinstance(outcome, FluxError)
-        ]
+        return await asyncio.gather(*map(self._outcome, calls))
+
+    async def _outcome(self, call: Call[R]) -> R | FluxError:
+        try:
+            return await self.send(call)
+        except FluxError as error:
+            return error
+
+    def _start(self, call: Call[R]) -> "asyncio.Future[R]":
+        answered: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._ask(call, answered)
+        return answered
+
+    def _ask(self, call: Call[R], answered: "asyncio.Future[R]") -> Exchange[R]:
+        exchange = self._core.ask(call, _now_s(), answered)
+        self._follow_soon()
+        return exchange
+
+    # --- producers and consumers ---
+
+    def producer(self, options: ProducerOptions | None = None) -> AsyncProducer:
+        """A producer that sends over this client's connection; close it first."""
+        return AsyncProducer(self._start, options or ProducerOptions())
+
+    def consumer(
+        self,
+        group: str,
+        topics: str | Sequence[str],
+        options: ConsumerOptions | None = None,
+        *,
+        member: str | None = None,
+        on_assign: OnPartitions | None = None,
+        on_revoke: OnPartitions | None = None,
+        on_error: OnError | None = None,
+    ) -> AsyncConsumer:
+        """A member of *group* on *topics*, which reads over this client's connection; close it first.
+
+        *member* is its name, one of its own if None. Listeners are called between two records, and awaited; without
+        *on_error*, what goes wrong and is tried again is logged.
+        """
+        chosen = options or ConsumerOptions()
+        subscription = Subscription.of(group, topics, member, chosen)
+        return AsyncConsumer(self._start, subscription, chosen, Listeners(on_assign, on_revoke, on_error))
 
     # --- the connection ---
 

@@ -6,10 +6,14 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from flux.client import calls, cluster_calls, group_calls
+from flux.client.blocking_runtime import BlockingConsumer, BlockingProducer
 from flux.client.calls import Call
 from flux.client.exchange import Exchange
+from flux.client.listeners import Listeners, OnError, OnPartitions
 from flux.client.methods import described
+from flux.client.options import ConsumerOptions, ProducerOptions
 from flux.client.settings import ClientSettings
+from flux.client.subscription import Subscription
 from flux.client.switchboard import Party, Switchboard
 from flux.errors import FluxError
 from flux.wire.session import Welcome
@@ -98,6 +102,32 @@ class BlockingClient:
                     switchboard.give_up(exchange)
                 raise
         return exchanges
+
+    # --- producers and consumers ---
+
+    def producer(self, options: ProducerOptions | None = None) -> BlockingProducer:
+        """A producer that sends over this client's connection; close it first."""
+        return BlockingProducer(self._switchboard, options or ProducerOptions())
+
+    def consumer(
+        self,
+        group: str,
+        topics: str | Sequence[str],
+        options: ConsumerOptions | None = None,
+        *,
+        member: str | None = None,
+        on_assign: OnPartitions | None = None,
+        on_revoke: OnPartitions | None = None,
+        on_error: OnError | None = None,
+    ) -> BlockingConsumer:
+        """A member of *group* on *topics*, which reads over this client's connection; close it first.
+
+        *member* is its name, one of its own if None. Listeners are called between two records; without
+        *on_error*, what goes wrong and is tried again is logged.
+        """
+        chosen = options or ConsumerOptions()
+        subscription = Subscription.of(group, topics, member, chosen)
+        return BlockingConsumer(self._switchboard, subscription, chosen, Listeners(on_assign, on_revoke, on_error))
 
     # --- the connection ---
 

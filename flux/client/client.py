@@ -16,8 +16,12 @@ from flux.client.connection import Connection
 from flux.client.conversation import Conversation
 from flux.client.core import Core
 from flux.client.exchange import Exchange
+from flux.client.listeners import Listeners, OnError, OnPartitions
 from flux.client.methods import described
+from flux.client.options import ConsumerOptions, ProducerOptions
+from flux.client.runtime import Consumer, Producer
 from flux.client.settings import ClientSettings
+from flux.client.subscription import Subscription
 from flux.errors import FluxError
 from flux.wire.session import Welcome
 
@@ -112,6 +116,32 @@ class FluxClient:
     def send_all(self, calls: Iterable[Call[R]]) -> "Deferred[list[R | FluxError]]":
         """Send *calls* without waiting in between; fire with all outcomes in order, errors as values."""
         return gatherResults([self.send(call).addErrback(_as_value) for call in calls])
+
+    # --- producers and consumers ---
+
+    def producer(self, options: ProducerOptions | None = None) -> Producer:
+        """A producer that sends over this client's connection; close it first."""
+        return Producer(self.send, self._clock, options or ProducerOptions())
+
+    def consumer(
+        self,
+        group: str,
+        topics: str | Sequence[str],
+        options: ConsumerOptions | None = None,
+        *,
+        member: str | None = None,
+        on_assign: OnPartitions | None = None,
+        on_revoke: OnPartitions | None = None,
+        on_error: OnError | None = None,
+    ) -> Consumer:
+        """A member of *group* on *topics*, which reads over this client's connection; close it first.
+
+        *member* is its name, one of its own if None. Listeners are called between two records, and waited for; without
+        *on_error*, what goes wrong and is tried again is logged.
+        """
+        chosen = options or ConsumerOptions()
+        subscription = Subscription.of(group, topics, member, chosen)
+        return Consumer(self.send, self._clock, subscription, chosen, Listeners(on_assign, on_revoke, on_error))
 
     # --- the connection ---
 

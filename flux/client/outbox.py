@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any
 
 from flux.client.agent import Wanted
-from flux.client.calls import Call
+from flux.client.calls import Call, Text, as_bytes, produce
+from flux.client.errors import ClientClosed
 from flux.client.options import Backoff, ProducerOptions
 from flux.errors import BadRequest, FluxError, MessageTooLarge, Throttled
 from flux.wire.produce import Produced
@@ -38,10 +39,11 @@ class Outbox:
     A record is sent again only if it surely was not appended, and if no later one of its key may have been: it fails rather than
     change places. For the same reason no two batches under way hold the same key.
 
-    *Action*: :meth:`add`, :meth:`flush`. *Transitions*: by :meth:`wants` records leave, by their outcomes they are settled.
+    *Action*: :meth:`post`, :meth:`flush`. *Transitions*: by :meth:`wants` records leave, by their outcomes they are settled.
     """
 
     def __init__(self, options: ProducerOptions) -> None:
+        self.is_closed = False
         self._options = options
         self._backoff = Backoff(options.backoff_ms, 1 << 30)
         self._queue: deque[Letter] = deque()  # not under way; in order of their numbers
@@ -65,12 +67,29 @@ class Outbox:
             count < self._options.max_buffered and self._bytes + size + _OVERHEAD <= self._options.max_buffered_bytes
         )
 
-    def add(self, call: Call[Produced], key: object, size: int, now_s: float, waiter: Any = None) -> None:
-        """Have a record sent. :raises Throttled: there is no room for it."""
+    def post(
+        self,
+        topic: str,
+        key: Text | None,
+        value: Text | None,
+        timestamp_ms: int | None,
+        now_s: float,
+        waiter: Any = None,
+    ) -> None:
+        """Have a record sent; those of one topic and key stay in order.
+
+        :raises Throttled: there is no room for it. :raises ClientClosed: no more are accepted.
+        """
+        key, value = as_bytes(key), as_bytes(value)
+        size = len(key or b"") + len(value or b"")
+        if self.is_closed:
+            raise ClientClosed("the producer is closed; nothing was sent")
         if not self.has_room(size):
-            raise Throttled(f"{self._added - self._settled} records are not acknowledged yet; await some first")
+            raise Throttled(f"{self._added - self._settled} records are not acknowledged yet; wait for room first")
+        call = produce(topic, key, value, acks=self._options.acks, timestamp_ms=timestamp_ms)
+        order = None if key is None else (topic, key)
         due_s = now_s + self._options.linger_ms / 1000
-        self._queue.append(Letter(self._added, call, key, size + _OVERHEAD, due_s, waiter))
+        self._queue.append(Letter(self._added, call, order, size + _OVERHEAD, due_s, waiter))
         self._added += 1
         self._bytes += size + _OVERHEAD
 
@@ -81,6 +100,11 @@ class Outbox:
         if unsettled:
             self._flushes.append(_Flush(self._added, unsettled, waiter))
         return not unsettled
+
+    def close(self, waiter: Any = None) -> bool:
+        """Accept no more, and :meth:`flush`."""
+        self.is_closed = True
+        return self.flush(waiter)
 
     def take_finished(self) -> list[Letter]:
         """The records settled since the last time, with their outcomes."""

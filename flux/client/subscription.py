@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
+from uuid import uuid4
 
 from flux.client.agent import Wanted, earliest
 from flux.client.calls import Record
@@ -55,9 +56,14 @@ class Subscription:
             raise BadRequest("topics: there are none; subscribe to at least one")
         self._feeds: dict[TopicPartition, Feed] = {}
         self._turns: deque[Feed] = deque()  # whose record comes next
-        self._lent: tuple[Feed, int] | None = None  # whose record is being handled
+        self._lent: tuple[Record, Feed, int] | None = None  # what is out, whose it is, and when
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._close_by_s: float | None = None
+
+    @classmethod
+    def of(cls, group: str, topics: str | Sequence[str], member: str | None, options: ConsumerOptions) -> Self:
+        """As a face is told it: one topic or several, and a name or none."""
+        return cls(group, [topics] if isinstance(topics, str) else topics, member or f"flux-{uuid4().hex}", options)
 
     # --- the consumer ---
 
@@ -72,16 +78,22 @@ class Subscription:
             feed = self._turns[0]
             self._turns.rotate(-1)
             if feed.has_records:
-                self._lent = feed, feed.jumps
-                return feed.take()
+                record = feed.take()
+                self._lent = record, feed, feed.jumps
+                return record
         return None
 
-    def handled(self, record: Record) -> None:
-        """The last record that was handed out need not be read again; unless its partition is another's now, or went elsewhere."""
+    def handled(self) -> None:
+        """The record that is out need not be read again; unless its partition is another's now, or went elsewhere."""
         if self._lent is not None:
-            (feed, jumps), self._lent = self._lent, None
+            (record, feed, jumps), self._lent = self._lent, None
             if self._feeds.get(feed.tp) is feed and feed.jumps == jumps:
                 feed.handled(record)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether :meth:`next` has something, or never will."""
+        return bool(self._events) or self.failure is not None or any(feed.has_records for feed in self._feeds.values())
 
     @property
     def assignment(self) -> tuple[TopicPartition, ...]:

@@ -64,7 +64,8 @@ class Metadata:
         self._queue.append((change, done))
         if not self._working:
             self._working = True  # first: whoever is answered may ask for the next change
-            Deferred.fromCoroutine(self._work())
+            working = Deferred.fromCoroutine(self._work())
+            working.addErrback(lambda failure: self._log.failure("the metadata change no more", failure))
         return done
 
     async def _work(self) -> None:

@@ -11,16 +11,18 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from flux.config import GroupConfig
-from flux.errors import BadRequest, GenerationMismatch, ShuttingDown, Throttled, UnknownTopic
+from flux.errors import BadRequest, GenerationMismatch, ShuttingDown, UnknownTopic
 from flux.group import group as rules
 from flux.group.assigning import Assigning
 from flux.group.group import Cause, Member
-from flux.group.journal import KEPT_LOG_BYTES, Journal
+from flux.group.journal import Journal
+from flux.group.limits import Limits, check_name
 from flux.group.live import LiveGroups
 from flux.group.offsets import OffsetChange
 from flux.group.records import event_to_json
 from flux.group.report import describe, summary
 from flux.group.reset import moves, must_be_on, reset, targets
+from flux.group.snapshots import KEPT_LOG_BYTES, Snapshots
 from flux.group.table import GroupTable, Subscription
 from flux.group.topics import TopicFollower
 from flux.interfaces import (
@@ -38,8 +40,6 @@ from flux.interfaces import (
 )
 from flux.model import check_topic_name
 
-MAX_NAME = 249  # characters of a group or a consumer id, as of a topic: generations are remembered for ever
-MAX_SESSION_MS = 24 * 3600 * 1000  # who is silent for a day is not coming back
 _STOPPED = "this broker is not serving groups: it is starting or shutting down; try again"
 
 
@@ -68,25 +68,17 @@ class GroupCoordinator(Service):
         assignors: Mapping[str, IAssignor],
         kept_log_bytes: int = KEPT_LOG_BYTES,
     ) -> None:
-        self._config = config
+        self._limits = Limits(config)
+        self._snapshot_interval_s = config.group_snapshot_interval_ms / 1000
         self._partitions = partitions
         self._controller = controller
         self._assigning = Assigning(assignors)
         table = GroupTable()
-        self._journal = Journal(
-            table,
-            partition,
-            log,
-            offsets_checkpoint,
-            groups_checkpoint,
-            clock,
-            now,
-            config.group_snapshot_records,
-            kept_log_bytes,
-        )
+        snapshots = Snapshots(table, log, offsets_checkpoint, groups_checkpoint, clock, kept_log_bytes)
+        self._journal = Journal(table, partition, log, snapshots, now, config.group_snapshot_records)
         self._live = LiveGroups(table, self._journal, self._assigning, clock, now)
         self._topics = TopicFollower(self._live, clock)
-        self._snapshots = LoopingCall(self._journal.snapshot_reporting)
+        self._snapshots = LoopingCall(self._journal.snapshot)
         self._snapshots.clock = clock
 
     # --- Service ---
@@ -98,7 +90,7 @@ class GroupCoordinator(Service):
         """
         self._live.begin()
         self._controller.watch(self._topics)
-        self._snapshots.start(self._config.group_snapshot_interval_ms / 1000, now=False)
+        self._snapshots.start(self._snapshot_interval_s, now=False)
         super().startService()
 
     def stopService(self) -> "Deferred[None]":
@@ -111,7 +103,7 @@ class GroupCoordinator(Service):
         self._topics.end()
         if self._snapshots.running:
             self._snapshots.stop()
-        await self._journal.snapshot_reporting()
+        await self._journal.snapshot()
         self._journal.refuse(ShuttingDown(_STOPPED))
 
     def _must_serve(self) -> None:
@@ -132,10 +124,10 @@ class GroupCoordinator(Service):
         self, group: str, topic: str, member: str, assignor: str | None, session_ms: int | None
     ) -> Assignment:
         check_topic_name(topic)
-        _check_name("group", group)
-        _check_name("consumer id", member)
+        check_name("group", group)
+        check_name("consumer id", member)
         self._assigning.check(assignor)
-        session_ms = self._session_ms(session_ms)
+        session_ms = self._limits.session_ms(session_ms)
         self._must_serve()
         if not self._topics.count(topic):
             await self._create(topic)
@@ -143,7 +135,7 @@ class GroupCoordinator(Service):
         live, membership = self._live, (group, topic, member)
         current = live.generation(group, topic)
         if member not in current.members:
-            self._check_limits(group, member)
+            self._limits.check_room(live.table, group, member)
         step = rules.join(
             current,
             topic,
@@ -165,23 +157,6 @@ class GroupCoordinator(Service):
             await self._controller.create_on_first_use(topic)
         except UnknownTopic:
             self._log.info("{topic} is awaited by a group; auto-creation is off", topic=topic)
-
-    def _session_ms(self, session_ms: int | None) -> int:
-        if session_ms is None:
-            return self._config.session_timeout_ms
-        if not 1 <= session_ms <= MAX_SESSION_MS:
-            raise BadRequest(f"session_ms: {session_ms} is not between 1 and {MAX_SESSION_MS}")
-        return session_ms
-
-    def _check_limits(self, group: str, member: str) -> None:
-        groups, config = self._live.table.groups, self._config
-        if group not in groups and len(groups) >= config.max_groups:
-            raise Throttled(f"group: {group!r} would be one more than max_groups={config.max_groups}")
-        if self._live.table.members(group) >= config.max_group_members:
-            raise Throttled(
-                f"consumer id: {member!r} would be one more in group {group!r} than"
-                f" max_group_members={config.max_group_members}"
-            )
 
     def sync(self, group: str, topic: str, member: str, generation: int) -> "Deferred[Assignment]":
         """See :class:`~flux.interfaces.IGroupCoordinator`."""
@@ -298,8 +273,3 @@ class GroupCoordinator(Service):
         self._must_serve()
         if group not in self._live.table.groups:
             raise BadRequest(f"group: there is no group {group!r}; GROUP_LIST names them")
-
-
-def _check_name(field: str, name: str) -> None:
-    if not 1 <= len(name) <= MAX_NAME:
-        raise BadRequest(f"{field}: {name[:40]!r} has {len(name)} characters; use 1 to {MAX_NAME}")

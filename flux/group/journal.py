@@ -1,16 +1,8 @@
-"""The internal log and its snapshots: changes become durable here, in the order they were decided.
+"""The internal log: changes become durable here, in the order they were decided. Start-up is the snapshots and what follows them."""
 
-``offsets.json`` and ``groups.json`` are snapshots of the log, each naming the offset up to which it includes it; start-up is
-snapshot and tail. A commit therefore costs the same however many offsets there are, and the log is cut behind the snapshots.
-"""
+from collections.abc import Sequence
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,28 +10,12 @@ from flux.batch import decode, encode, walk
 from flux.errors import FluxError, NotLeader, StorageError
 from flux.group import records
 from flux.group.offsets import OffsetChange
-from flux.group.records import Change, GenerationChange
+from flux.group.records import Change
+from flux.group.snapshots import Snapshots
 from flux.group.table import GroupTable
-from flux.interfaces import ICheckpoint, ILog, IPartition, Now
+from flux.interfaces import ILog, IPartition, Now
 from flux.model import Acks
 from flux.watermark import Watermark
-
-KEPT_LOG_BYTES = 16 << 20  # a log no larger is not cut: it tells everything, should both snapshots be lost
-_SLICE_S = 0.005
-OFFSETS_FILE, GROUPS_FILE = "offsets.json", "groups.json"
-
-
-@dataclass(slots=True)
-class Snapshot:
-    """One of the two files: how to take it, how to put it back, and the log offset below which it includes everything."""
-
-    name: str
-    checkpoint: ICheckpoint
-    field: str
-    holds: type[Change]
-    take: Callable[[], Iterable[tuple[str, Any]]]
-    restore: Callable[[dict[str, Any]], None]
-    covers: int = 0
 
 
 class Journal:
@@ -56,12 +32,9 @@ class Journal:
         table: GroupTable,
         partition: IPartition,
         log: ILog,
-        offsets: ICheckpoint,
-        groups: ICheckpoint,
-        clock: IReactorTime,
+        snapshots: Snapshots,
         now: Now,
         snapshot_records: int,
-        kept_log_bytes: int,
     ) -> None:
         self.refusal: FluxError | None = None
         self.lost_records = 0  # offsets that were missing from the log when it was read
@@ -69,18 +42,12 @@ class Journal:
         self._table = table
         self._partition = partition
         self._records = log
-        self._clock = clock
+        self._snapshots = snapshots
         self._now = now
         self._snapshot_records = snapshot_records
-        self._kept_log_bytes = kept_log_bytes
         self._unsnapshotted = 0
         self._durable = Watermark()
         self._commits_end = 0
-        self._one_at_a_time = DeferredLock()
-        self._snapshots = (
-            Snapshot(OFFSETS_FILE, offsets, "offsets", OffsetChange, table.offsets.snapshot, table.offsets.restore),
-            Snapshot(GROUPS_FILE, groups, "groups", GenerationChange, table.snapshot_groups, table.restore_groups),
-        )
 
     # --- at start ---
 
@@ -89,66 +56,13 @@ class Journal:
 
         :raises StorageError: neither the snapshot nor the log holds it any more; names the file. Never begins with nothing instead.
         """
-        for snapshot in self._snapshots:
-            self._restore(snapshot)
-        newest = max(snapshot.covers for snapshot in self._snapshots)
-        if newest > self._records.end_offset:
-            self._log_was_cut(newest)
-        if not self._records.end_offset:
-            # So that a file missing later is a loss, whatever the log then holds. Nobody is served before this is durable.
-            for snapshot in self._snapshots:
-                snapshot.checkpoint.save_now(_content(snapshot, 0, dict(snapshot.take())))
+        self._snapshots.restore()
         self._replay()
         self.end = self._records.end_offset
         self._durable.advance(self.end)
 
-    def _restore(self, snapshot: Snapshot) -> None:
-        try:
-            data = snapshot.checkpoint.load()
-            problem = f"{snapshot.name} is missing"
-        except StorageError as error:
-            data, problem = {}, str(error)
-        if data:
-            # The log is never cut to beyond what a snapshot and its predecessor include: if it begins after this one, it is damaged.
-            try:
-                snapshot.restore(data[snapshot.field])
-                snapshot.covers = int(data["log_offset"])
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise StorageError(
-                    f"{snapshot.name} is whole, but not of the form this version reads ({error!r});"
-                    " start the version that wrote it"
-                ) from error
-        elif self._records.start_offset:
-            raise StorageError(
-                f"{problem}, and the group log begins at offset {self._records.start_offset}, so it cannot be rebuilt:"
-                f" restore {snapshot.name} from a backup; starting without it would forget what groups committed"
-            )
-        elif self._records.end_offset:
-            self._log.warn("{problem}; it is rebuilt from the group log", problem=problem)
-
-    def _log_was_cut(self, newest: int) -> None:
-        """The log ends before a snapshot does, though it was synced first: somebody cut or removed it."""
-        for snapshot in self._snapshots:
-            if snapshot.covers < newest:
-                raise StorageError(
-                    f"{snapshot.name} includes the group log up to offset {snapshot.covers}, the other snapshot up to {newest},"
-                    f" but the log ends at {self._records.end_offset}: restore the log or {snapshot.name} from a backup"
-                )
-        self._log.error(
-            "the group log ends at {end}, its snapshots include it up to {newest}: it was cut or removed;"
-            " going on from the snapshots, which are complete",
-            end=self._records.end_offset,
-            newest=newest,
-        )
-        for snapshot in self._snapshots:
-            snapshot.covers = self._records.end_offset
-            content = _content(snapshot, snapshot.covers, dict(snapshot.take()))
-            snapshot.checkpoint.save_now(content)
-            # As the predecessor too: the old one would hide what is appended from here to `newest`.
-            snapshot.checkpoint.save_now(content)
-
     def _replay(self) -> None:
-        covers = {snapshot.holds: snapshot.covers for snapshot in self._snapshots}
+        covers = self._snapshots.covers
         expected, epoch = min(covers.values()), None
         for piece in self._records.scan(max(self._records.start_offset, expected - 1)):
             for header, _ in walk(piece):
@@ -204,8 +118,8 @@ class Journal:
         else:
             waiting.addCallbacks(lambda _: self._durable.advance(end), self._unacknowledged, errbackArgs=(end,))
         # As many records as there are entries: so a snapshot costs each record the same, however large it is.
-        if self._unsnapshotted >= max(self._snapshot_records, self._table.size) and not self._one_at_a_time.locked:
-            self.snapshot_reporting()
+        if self._unsnapshotted >= max(self._snapshot_records, self._table.size) and not self._snapshots.saving:
+            self.snapshot()
         return end
 
     def durable(self, end: int) -> "Deferred[int]":
@@ -242,48 +156,13 @@ class Journal:
         reason = failure.value if isinstance(failure.value, FluxError) else StorageError(str(failure.value))
         self.refuse(reason)
 
-    # --- snapshots ---
-
     def snapshot(self) -> "Deferred[None]":
-        """Save both files, if anything changed, and cut a large log to what they *and their predecessors* include.
-
-        Fails when a file could not be replaced; then the log is not cut, and the next snapshot tries again.
-        """
-        return self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._save()))
-
-    async def _save(self) -> None:
-        if not self._unsnapshotted or self.refusal is not None:
-            return
+        """Save the snapshots; a failure is only logged, because the next one tries again and nothing is lost meanwhile."""
+        if self.refusal is not None:
+            return succeed(None)
         self._unsnapshotted = 0
-        end = self.end
-        taken = [(snapshot, snapshot.take()) for snapshot in self._snapshots]
-        # First the log: a snapshot that knew more than the log would, after a power cut, hide the records appended in their place.
-        await self._records.flush()
-        cut = end
-        for snapshot, groups in taken:
-            await snapshot.checkpoint.save(_content(snapshot, end, await self._collect(groups)))
-            cut = min(cut, snapshot.covers)
-            snapshot.covers = end
-        if cut > self._records.start_offset and self._records.size_bytes > self._kept_log_bytes:
-            await self._records.move_start(cut)
-
-    async def _collect(self, groups: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-        """All of *groups*, made a slice at a time: whoever asks something meanwhile is answered between."""
-        collected, begun = {}, self._clock.seconds()
-        for group, content in groups:
-            collected[group] = content
-            if self._clock.seconds() - begun > _SLICE_S:
-                await deferLater(self._clock, 0)
-                begun = self._clock.seconds()
-        return collected
-
-    def snapshot_reporting(self) -> "Deferred[None]":
-        """The same, but a failure is only logged: the next one tries again, and nothing is lost meanwhile."""
-        return self.snapshot().addErrback(self._snapshot_failed)
-
-    def _snapshot_failed(self, failure: Failure) -> None:
-        self._log.failure("group snapshots could not be saved; the group log keeps everything and grows", failure)
-
-
-def _content(snapshot: Snapshot, log_offset: int, groups: dict[str, Any]) -> dict[str, Any]:
-    return {"log_offset": log_offset, snapshot.field: groups}
+        return self._snapshots.save().addErrback(
+            lambda failure: self._log.failure(
+                "group snapshots could not be saved; the group log keeps everything and grows", failure
+            )
+        )

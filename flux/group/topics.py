@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from flux.errors import FluxError
-from flux.group.group import resize
+from flux.group.group import Cause, fence, resize
 from flux.group.live import RETRY_S, LiveGroups
 from flux.group.offsets import OffsetChange
 from flux.interfaces import IMetadataObserver
@@ -54,6 +54,9 @@ class TopicFollower:
                 current = subscription.generation
                 step = resize(current, topic, self.count(topic), live.assigning, live.at_ms())
                 offsets = live.table.offsets.of(group, topic) if topic in deleted else ()
+                if topic in deleted and step.generation is current and current.members:
+                    # As many partitions as before, but other ones: who reads must not commit where it was in the old ones.
+                    step = fence(current, topic, Cause.PARTITIONS_CHANGED, 1, "the topic was made anew", live.at_ms())
                 number = step.generation.number
                 forgotten = [OffsetChange(group, topic, partition, None, number, None) for partition in offsets]
                 live.follow(group, topic, current, step, forgotten)

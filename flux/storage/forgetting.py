@@ -114,6 +114,8 @@ class Forgetting:
                 offset,
                 around.open_segments.index_interval,
             )
+            if left.end_offset < offset:  # it was in the middle of a batch: or the next start would skip what that held
+                await around.checkpoints.lower(str(self._tp), left.end_offset)
         except OSError as error:
             raise self._durability.fail(error) from error
         segments.replace(left)

@@ -12,13 +12,11 @@ from flux.batch import decode
 from flux.interfaces import InThread
 from flux.model import TopicPartition
 from flux.storage.closed import ClosedSegment, OpenSegments
-from flux.storage.epochs import EpochCache
 from flux.storage.recovery import Damage, Sound, scan
 from flux.storage.segment import Segment, end_of, file_name, read_batches
 from flux.storage.segments import Segments
 
 _PIECE = 1 << 20
-_ANY_EPOCH = EpochCache()
 
 
 class Reader:
@@ -118,17 +116,19 @@ class Reader:
         return self._open_segments.get(self._segments.directory, closed)
 
     def _read_segment(self, segment: Segment, offset: int, max_bytes: int, end: int) -> bytes:
-        found = segment.read(offset, max_bytes, end)
+        epochs = self._segments.epochs
+        found = segment.read(offset, max_bytes, end, epochs)
         while found.damaged_at is not None and not found.data:
             after = self._pass_over(segment, found.damaged_at, found.expected_offset)
             if after is None:
                 return b""
-            found = read_batches(segment.file, after.position, after.header.base_offset, offset, max_bytes, end)
+            base = after.header.base_offset
+            found = read_batches(segment.file, after.position, base, offset, max_bytes, end, epochs)
         return found.data
 
     def _pass_over(self, segment: Segment, position: int, expected: int) -> Sound | None:
         """The first valid batch from *position* on, where a damaged one was found; None if there is none."""
-        for found in scan(segment.file, position, expected, _ANY_EPOCH):
+        for found in scan(segment.file, position, expected, self._segments.epochs):
             if isinstance(found, Sound):
                 return found
             self._report(segment.base_offset, found)

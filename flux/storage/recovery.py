@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flux.batch import HEADER_SIZE, BatchHeader, CorruptBatch, read_header
 from flux.interfaces import IFile
 from flux.storage.epochs import EpochCache
-from flux.storage.segment import Segment, Window
+from flux.storage.segment import Segment, Window, check_place
 
 _WINDOW = 1 << 20
 _HIGH = struct.Struct(">I")
@@ -51,11 +51,7 @@ def scan(file: IFile, position: int, expected: int, epochs: EpochCache) -> Itera
     while position < file.size:
         try:
             header = window.batch(position)
-            if header.base_offset != expected:
-                raise CorruptBatch(f"base offset {header.base_offset} where {expected} was due")
-            due = epochs.epoch_of(expected)
-            if due not in (-1, header.leader_epoch):
-                raise CorruptBatch(f"leader epoch {header.leader_epoch} where {due} was due")
+            check_place(header, expected, epochs)
         except CorruptBatch as error:
             found = _resume(window, file.size, position, expected, epochs)
             end = found.position if found else file.size

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from flux.batch import HEADER_SIZE, BatchHeader, CorruptBatch, read_header
 from flux.envelope import verify
 from flux.interfaces import IFile
+from flux.storage.epochs import EpochCache
 from flux.storage.index import OffsetIndex, TimeIndex
 
 LOG, INDEX, TIME_INDEX, DIGEST = ".log", ".index", ".timeindex", ".digest"
@@ -100,15 +101,15 @@ class Segment:
         last = index.last()
         self._indexed_to = last[1] if last else 0
 
-    def read(self, offset: int, max_bytes: int, end: int) -> Found:
+    def read(self, offset: int, max_bytes: int, end: int, epochs: EpochCache) -> Found:
         """Whole batches from the one holding *offset*, at most *max_bytes* unless the first alone is longer, none at or above *end*.
 
-        Each is checked: CRC, and an offset that goes on where the one before ended. The index is a hint: an entry that points to no
-        valid batch of its offset is forgotten, and the one before it tells where to begin.
+        Each is checked: CRC, an offset that goes on where the one before ended, and the leader epoch. The index is a hint: an entry that
+        points to no valid batch of its offset is forgotten, and the one before it tells where to begin.
         """
         while True:
             relative, position = self.index.floor(offset - self.base_offset)
-            found = read_batches(self.file, position, self.base_offset + relative, offset, max_bytes, end)
+            found = read_batches(self.file, position, self.base_offset + relative, offset, max_bytes, end, epochs)
             if found.damaged_at != position or not position:
                 return found
             self.index.forget(position)
@@ -164,7 +165,21 @@ class Window:
         return self.data[at : at + end - start]
 
 
-def read_batches(file: IFile, position: int, expected: int, offset: int, max_bytes: int, end: int) -> Found:
+def check_place(header: BatchHeader, expected: int, epochs: EpochCache) -> None:
+    """Return if a batch is what is due at offset *expected*: what it says of its place is not covered by its CRC.
+
+    Where *epochs* knows nothing, any epoch goes. :raises CorruptBatch: it is another, or damaged.
+    """
+    if header.base_offset != expected:
+        raise CorruptBatch(f"base offset {header.base_offset} where {expected} was due")
+    due = epochs.epoch_of(expected)
+    if due not in (-1, header.leader_epoch):
+        raise CorruptBatch(f"leader epoch {header.leader_epoch} where {due} was due")
+
+
+def read_batches(
+    file: IFile, position: int, expected: int, offset: int, max_bytes: int, end: int, epochs: EpochCache
+) -> Found:
     """:meth:`Segment.read` from *position*, where the batch that begins with offset *expected* stands."""
     window = Window(file, max_bytes + _READ_AHEAD)
     first = damaged_at = None
@@ -173,8 +188,7 @@ def read_batches(file: IFile, position: int, expected: int, offset: int, max_byt
             header = window.batch(position)
             if header.base_offset >= end or (first is not None and position + header.length - first > max_bytes):
                 break
-            if header.base_offset != expected:
-                raise CorruptBatch(f"base offset {header.base_offset} where {expected} was due")
+            check_place(header, expected, epochs)
         except CorruptBatch:
             damaged_at = position
             break

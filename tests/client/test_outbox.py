@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.client.agent import Wanted
-from flux.client.calls import produce
-from flux.client.errors import NoBroker, OutcomeUnknown
+from flux.client.errors import ClientClosed, NoBroker, OutcomeUnknown
 from flux.client.options import ProducerOptions
 from flux.client.outbox import Outbox
 from flux.errors import BadRequest, FluxError, Throttled
 from flux.wire.produce import Produced
 
 APPENDED = Produced(0, 0, 0)
+OUTCOMES: list[Produced | FluxError] = [APPENDED, APPENDED, Throttled("later"), BadRequest("no")]
 
 
 class Scene:
@@ -28,8 +28,7 @@ class Scene:
     def add(self, *keys: str | None) -> None:
         """Records numbered as they come: their number is their value."""
         for key in keys:
-            call = produce("t", key, str(self.added))
-            self.outbox.add(call, key, 1, self.now_s, self.added)
+            self.outbox.post("t", key, str(self.added), None, self.now_s, self.added)
             self.added += 1
 
     def leaving(self) -> list[Wanted]:
@@ -126,9 +125,19 @@ class Room(SynchronousTestCase):
         scene.add("c")
         outbox = Outbox(ProducerOptions(max_buffered_bytes=2000))
         self.assertTrue(outbox.has_room(10_000))
-        outbox.add(produce("t", "a", "v"), "a", 400, 0.0)
+        outbox.post("t", "a", "v" * 399, None, 0.0)
         self.assertTrue(outbox.has_room(600))
         self.assertFalse(outbox.has_room(601))
+
+    def test_a_closed_one_accepts_no_more(self) -> None:
+        """What it has accepted still leaves, without lingering."""
+        scene = Scene(linger_ms=1000)
+        scene.add("a")
+        self.assertFalse(scene.outbox.close("closer"))
+        with self.assertRaises(ClientClosed):
+            scene.add("b")
+        scene.tell(scene.leaving(), APPENDED)
+        self.assertEqual(scene.outbox.take_flushed(), ["closer"])
 
 
 class Flushes(SynchronousTestCase):
@@ -220,7 +229,7 @@ class Retries(SynchronousTestCase):
         scene.advance()
         self.assertEqual(values(scene.leaving()), [0])
 
-    @settings(max_examples=200)
+    @settings(max_examples=100)
     @given(st.data())
     def test_a_keys_records_are_appended_in_order_and_once(self, data: st.DataObject) -> None:
         """Whatever the broker answers, in whatever order batches are answered."""
@@ -241,14 +250,16 @@ class Retries(SynchronousTestCase):
                 scene.advance()
                 continue
             when, one = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
-            outcome = data.draw(st.sampled_from([APPENDED, APPENDED, Throttled("later"), BadRequest("no")]))
+            outcome = data.draw(st.sampled_from(OUTCOMES))
             if outcome is APPENDED:
-                appended.append((when, *values([one])))
+                appended.append((when, values([one])[0]))
             scene.tell([one], outcome)
             finished.update(scene.finished())
         self.assertEqual(sorted(finished), list(range(len(keys))))
         numbers = [number for _, number in sorted(appended)]
-        self.assertEqual(sorted(numbers), [number for number, outcome in sorted(finished.items()) if outcome is APPENDED])
+        self.assertEqual(
+            sorted(numbers), [number for number, outcome in sorted(finished.items()) if outcome is APPENDED]
+        )
         for key in ("a", "b"):
             in_order = [number for number in numbers if keys[number] == key]
             self.assertEqual(in_order, sorted(in_order))

@@ -1,9 +1,8 @@
 """A crash at any instant of the controller's life: the image is the old one or the new one, and what it says is so."""
 
+import contextlib  # not "from": trial takes a module's "suppress" for its own
 import errno
-import gc
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +20,7 @@ from flux.model import Role
 from flux.storage.checkpoint import Checkpoint
 from flux.testing import MemoryDisk, Stopped, run_now
 from tests.cluster.images import TP
-from tests.replication.scene import Broker, turn
+from tests.replication.scene import Broker, turn, visible_values
 
 T = TypeVar("T")
 
@@ -80,9 +79,14 @@ class CrashTests(SynchronousTestCase):
         """A life that ends as *plan* says; what was seen of it."""
         broker, recorder = Broker(thread=mortal, seed=seed), Recorder()
         plan(broker.disk)
-        with suppress(Stopped):
+        with contextlib.suppress(Stopped, FluxError):  # the script does not notice that it is dead
             live(broker, recorder)
         return recorder, broker
+
+    def forget_deaths(self) -> None:
+        """Dying is what the log may tell of, nothing else."""
+        for failure in self.flushLoggedErrors():  # by type it finds no BaseException
+            self.assertIsInstance(failure.value, Stopped)
 
     def test_the_old_image_or_the_new(self) -> None:
         """Whatever was seen is there, at most one change more, never a mix; and the next start makes it true on disk."""
@@ -93,8 +97,7 @@ class CrashTests(SynchronousTestCase):
             for kind, plan in (("kill", MemoryDisk.kill_at), ("cut", MemoryDisk.cut_at)):
                 with self.subTest(f"{kind} at call {call}"):
                     self.check_crash(*self.crash(lambda disk: plan(disk, call), call), whole)  # noqa: B023  # called at once
-        gc.collect()
-        self.flushLoggedErrors(Stopped)
+        self.forget_deaths()
 
     def check_crash(self, recorder: Recorder, broker: Broker, whole: Recorder) -> None:
         seen = len(recorder.images)
@@ -114,31 +117,34 @@ class CrashTests(SynchronousTestCase):
         self.assertEqual(directories, set(image.topics))
         for topic in image.topics.values():
             for number in range(len(topic.partitions)):
-                self.assertLessEqual(
-                    broker.partition(topic.name, number).log_end, 3 if topic.topic_id == "topic-1" else 2
-                )
+                shown = visible_values(broker.partition(topic.name, number))
+                self.assertLessEqual(len(shown), 3 if topic.topic_id == "topic-1" else 2)
         broker.stop()
 
-    @given(st.data())
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-    def test_a_term_and_index_mean_one_image(self, data: st.DataObject) -> None:
+    @given(
+        st.integers(0, 99),
+        st.lists(
+            st.tuples(st.booleans(), st.integers(20, 250), st.integers(0, 20), st.integers(1, 3)),
+            min_size=1,
+            max_size=5,
+        ),
+    )
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    def test_a_term_and_index_mean_one_image(self, seed: int, lives: list[tuple[bool, int, int, int]]) -> None:
         """Over crashes and a disk that fails now and then: what was seen under a term and an index is all they ever stand for."""
         meaning: dict[tuple[int, int], dict[str, Any]] = {}
-        broker = Broker(thread=mortal, seed=data.draw(st.integers(0, 99)))
-        for _ in range(data.draw(st.integers(1, 5))):
+        broker = Broker(thread=mortal, seed=seed)
+        for killed, calls, failing, times in lives:
             recorder = Recorder()
-            ahead = broker.disk.calls + data.draw(st.integers(20, 250))
-            (broker.disk.kill_at if data.draw(st.booleans()) else broker.disk.cut_at)(ahead)
-            if data.draw(st.booleans()):
-                nth, times = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 3))
-                broker.disk.fail(errno.ENOSPC, nth=nth, times=times, where=lambda path: "metadata.json" in path)
-            with suppress(Stopped, FluxError, OSError):
+            (broker.disk.kill_at if killed else broker.disk.cut_at)(broker.disk.calls + calls)
+            if failing:
+                broker.disk.fail(errno.ENOSPC, nth=failing, times=times, where=lambda path: "metadata.json" in path)
+            with contextlib.suppress(Stopped, FluxError, OSError):
                 live(broker, recorder)
             broker.disk.heal()
-            stored = FileMetadataStore(Checkpoint(broker.disk.root, "metadata.json", run_now))
             broker.disk.restart()
-            for image in [*recorder.images, encode(stored.load())]:
+            stored = FileMetadataStore(Checkpoint(broker.disk.root, "metadata.json", run_now)).load()
+            for image in [*recorder.images, encode(stored)]:
                 known = meaning.setdefault((image["term"], image["index"]), image)
                 self.assertEqual(known, image)
-        gc.collect()
-        self.flushLoggedErrors(Stopped)
+        self.forget_deaths()

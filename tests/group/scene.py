@@ -18,7 +18,7 @@ from flux.disk.memory import MemoryDirectory, MemoryDisk
 from flux.errors import BadRequest, FluxError, UnknownTopic
 from flux.group.assignors import range_, round_robin
 from flux.group.coordinator import GroupCoordinator
-from flux.group.journal import KEPT_LOG_BYTES
+from flux.group.snapshots import KEPT_LOG_BYTES
 from flux.interfaces import (
     Assignment,
     IAssignor,
@@ -68,6 +68,12 @@ class Topics:
         if not self.auto_create:
             return fail(UnknownTopic(f"topic: {name} does not exist"))
         return self.create_topic(name, 3, 1, {})
+
+    def recreate(self, name: str) -> None:
+        """Another topic under the same name and of the same size, with nothing between the two."""
+        self._made += 1
+        topic = replace(self.image.topics[name], topic_id=str(self._made))
+        self._change(replace(self.image, topics={**self.image.topics, name: topic}))
 
     def delete(self, name: str) -> None:
         """It is gone, its files not yet."""

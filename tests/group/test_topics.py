@@ -43,6 +43,14 @@ class TopicTests(GroupTestCase):
             self.assertEqual(scene.committed(0, topic="payments"), 7)
             scene.cut()
 
+    def test_a_topic_made_anew_in_one_go_is_read_from_its_beginning_too(self) -> None:
+        """By its id: the members keep what they own, lose what they had committed, and are fenced from committing it again."""
+        scene = self.scene
+        scene.join("c1")
+        scene.commit("c1", 2, 0, 500)
+        scene.topics.recreate("orders")
+        self.assertEqual((scene.join("c1"), scene.committed(0)), (Assignment(3, (0, 1, 2)), None))
+
     def test_a_deletion_seen_only_at_the_start_counts_too(self) -> None:
         """The broker was killed between the deletion and what follows from it: the files are still to be removed."""
         scene = self.scene

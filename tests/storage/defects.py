@@ -175,10 +175,6 @@ class NoDirectorySyncAfterRecovery(Layer):
 class NoSyncOnRoll(Layer):
     """The segment before the last is not synced: only what is appended to is."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._directories: dict[str, IDirectory] = {}
-
     def __call__(self, directory: IDirectory) -> IDirectory:
         self._top = directory
         return super().__call__(directory)
@@ -193,11 +189,7 @@ class NoSyncOnRoll(Layer):
 
 
 class NamedBeforeSynced(Layer):
-    """A rolled segment has its final name, durably, while the one before is not synced yet; and it is never synced later."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._unnamed: set[str] = set()
+    """A rolled segment gets its final name before its bytes are durable."""
 
     def datasync(self, file: IFile, path: str) -> None:
         if ".rolling" not in path or self.recovering:
@@ -303,6 +295,30 @@ class MarkStays(Layer):
         directory.rename(old, new)
 
 
+class NoSyncAfterTruncation(Layer):
+    """A torn tail is cut off, and that is not synced."""
+
+    def datasync(self, file: IFile, path: str) -> None:
+        if not (self.recovering and is_log(path)):
+            file.datasync()
+
+
+class EpochsWithoutSync(Layer):
+    """The epoch cache's name is durable, its bytes are not."""
+
+    def datasync(self, file: IFile, path: str) -> None:
+        if "leader-epoch" not in path:
+            file.datasync()
+
+
+class ListedNowhere(Layer):
+    """The recovery points are never saved: every start after a crash checks everything."""
+
+    def rename(self, directory: IDirectory, old: str, new: str) -> None:
+        if new != "recovery-points.json":
+            directory.rename(old, new)
+
+
 DEFECTS: tuple[type[Layer], ...] = (
     NoSync,
     NoDirectorySync,
@@ -319,3 +335,10 @@ DEFECTS: tuple[type[Layer], ...] = (
     EpochsWithoutDirectorySync,
     MarkStays,
 )
+
+EQUIVALENT: dict[type[Layer], str] = {
+    NoSyncAfterTruncation: "the torn bytes may come back, and are cut again; what is appended in their place is synced with the cut",
+    EpochsWithoutSync: "the file carries a CRC: one whose bytes are not there is made anew from the batches, at the cost of a scan",
+    ListedNowhere: "a recovery point saves time, and is a second witness of what was given; the batches are the first",
+}
+"""What loses nothing, and why: these cannot be found out, and need not be."""

@@ -211,7 +211,8 @@ class History:
             raise Stopped
 
     def _told(self, failure: Failure) -> None:
-        failure.trap(StorageError, Stopped)
+        if not isinstance(failure.value, (StorageError, Stopped)):  # trap() knows no BaseException
+            failure.raiseException()
 
     def _look(self) -> None:
         """What the log says is on the medium is from now on."""
@@ -266,11 +267,13 @@ class History:
     def _read(self, tp: TopicPartition, end: int) -> dict[int, bytes]:
         kept, log = self.kept[tp], self.scene.logs[tp]
         found: dict[int, bytes] = {}
+        bases: list[int] = []
         offset = log.start_offset
         while offset < end:
             data = self.scene.done(log.read(offset, 1500, end))
             for header, position in walk(data):
                 batch = data[position : position + header.length]
+                bases.append(header.base_offset)
                 for record in decode(batch, offset):
                     if record.offset in found or (found and record.offset < max(found)):
                         raise Broken(f"{tp}: offset {record.offset} after {max(found)}")
@@ -282,4 +285,5 @@ class History:
             if not data:
                 break
             offset = header.next_offset
+        kept.bases = [*(base for base in kept.bases if base >= end), *bases] if end < log.end_offset else bases
         return {o: value for o, value in found.items() if o < end}

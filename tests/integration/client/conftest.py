@@ -23,7 +23,7 @@ def _world(request: pytest.FixtureRequest) -> Iterator[World]:
     try:
         yield world
     finally:
-        world.close()
+        world.end()
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def world(_world: World) -> Iterator[World]:
     try:
         yield _world
     finally:
-        _world.close_clients()
+        _world.leave()
 
 
 @pytest.fixture

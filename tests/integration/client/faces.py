@@ -1,15 +1,17 @@
-"""The three faces as one: every method called from the test's thread, its result awaited or its error raised."""
+"""The three faces as one: whatever lives in a face's world is called from the test's thread, and what it returns is waited for."""
 
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from inspect import isawaitable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from flux.client import AsyncFluxClient, BlockingClient, ClientSettings, FluxClient
@@ -17,63 +19,87 @@ from flux.client import AsyncFluxClient, BlockingClient, ClientSettings, FluxCli
 PATIENCE_S = 60  # for what takes well under a second; a loaded machine may stretch it
 
 
-class Face(ABC):
-    """One client. ``start`` returns at once, so that calls overlap; any other name is a method of the client."""
+class Face:
+    """A client, or a producer or consumer of one. ``start`` returns at once; any other name is a method, called and waited for."""
 
-    @abstractmethod
+    def __init__(self, target: Any, world: "World") -> None:
+        self.target = target
+        self.world = world
+
     def start(self, name: str, *args: Any, **options: Any) -> "Future[Any]":
-        """Call the method *name*, and do not wait."""
+        """Call the method *name*, and do not wait for what it returns."""
+        return self.world.start(lambda: getattr(self.target, name)(*args, **options))
+
+    def made(self, name: str, *args: Any, **options: Any) -> "Face":
+        """The producer or consumer that the method *name* makes."""
+        return self.world.entered(Face(self.start(name, *args, **options).result(PATIENCE_S), self.world))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *args, **options: self.start(name, *args, **options).result(PATIENCE_S)
 
 
 class World(ABC):
-    """Where clients of one face live: a loop, a reactor, or threads."""
+    """Where clients of one face live: threads, a loop, or a reactor."""
 
     def __init__(self) -> None:
-        self._faces: list[Face] = []
+        self._open: list[Face] = []
 
     def face(self, brokers: str, **settings: Any) -> Face:
-        """A new client, closed with its world at the latest."""
-        face = self._made(brokers, ClientSettings(**settings))
-        self._faces.append(face)
+        """A new client."""
+        return self.entered(Face(self._made(brokers, ClientSettings(**settings)), self))
+
+    def entered(self, face: Face) -> Face:
+        """It will be closed after the test, before those that were there before it."""
+        self._open.append(face)
         return face
 
-    def close_clients(self) -> None:
-        """All that were made so far."""
-        while self._faces:
-            self._faces.pop().close()
+    def leave(self) -> None:
+        """Close everything."""
+        while self._open:
+            self._open.pop().close()
+
+    def send(self, face: Face, *args: Any, **options: Any) -> "Future[Any]":
+        """Have a producer send a record; its acknowledgement."""
+        return face.start("send", *args, **options)
 
     @abstractmethod
-    def _made(self, brokers: str, settings: ClientSettings) -> Face: ...
+    def start(self, call: Callable[[], Any]) -> "Future[Any]":
+        """Make *call* there; what it returns, or what comes of that."""
 
     @abstractmethod
-    def close(self) -> None:
+    def pause(self, seconds: float) -> Any:
+        """What a handler returns that takes so long, without keeping anybody else from work."""
+
+    @abstractmethod
+    def _made(self, brokers: str, settings: ClientSettings) -> Any: ...
+
+    @abstractmethod
+    def end(self) -> None:
         """Leave no thread behind."""
 
 
 class BlockingWorld(World):
-    """Threads."""
+    """Threads. Sends are made by the test's own, in its order."""
 
     def __init__(self) -> None:
         super().__init__()
         self._pool = ThreadPoolExecutor(32)
 
-    def _made(self, brokers: str, settings: ClientSettings) -> Face:
-        return _BlockingFace(BlockingClient(brokers, settings), self._pool)
+    def start(self, call: Callable[[], Any]) -> "Future[Any]":
+        return self._pool.submit(call)
 
-    def close(self) -> None:
+    def send(self, face: Face, *args: Any, **options: Any) -> "Future[Any]":
+        acknowledged: Future[Any] = face.target.send(*args, **options)
+        return acknowledged
+
+    def pause(self, seconds: float) -> Any:
+        threading.Event().wait(seconds)
+
+    def _made(self, brokers: str, settings: ClientSettings) -> Any:
+        return BlockingClient(brokers, settings)
+
+    def end(self) -> None:
         self._pool.shutdown()
-
-
-class _BlockingFace(Face):
-    def __init__(self, client: BlockingClient, pool: ThreadPoolExecutor) -> None:
-        self._client = client
-        self._pool = pool
-
-    def start(self, name: str, *args: Any, **options: Any) -> "Future[Any]":
-        return self._pool.submit(getattr(self._client, name), *args, **options)
 
 
 class AsyncioWorld(World):
@@ -85,25 +111,25 @@ class AsyncioWorld(World):
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
 
-    def _made(self, brokers: str, settings: ClientSettings) -> Face:
-        return _AsyncioFace(AsyncFluxClient(brokers, settings), self._loop)
+    def start(self, call: Callable[[], Any]) -> "Future[Any]":
+        async def made() -> Any:
+            result = call()
+            return await result if isawaitable(result) else result
 
-    def close(self) -> None:
+        return asyncio.run_coroutine_threadsafe(made(), self._loop)
+
+    def pause(self, seconds: float) -> Any:
+        return asyncio.sleep(seconds)
+
+    def _made(self, brokers: str, settings: ClientSettings) -> Any:
+        return AsyncFluxClient(brokers, settings)
+
+    def end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         with suppress(RuntimeError):
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
-
-
-class _AsyncioFace(Face):
-    def __init__(self, client: AsyncFluxClient, loop: asyncio.AbstractEventLoop) -> None:
-        self._client = client
-        self._loop = loop
-
-    def start(self, name: str, *args: Any, **options: Any) -> "Future[Any]":
-        coroutine: Coroutine[Any, Any, Any] = getattr(self._client, name)(*args, **options)
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 
 class TwistedWorld(World):
@@ -115,31 +141,31 @@ class TwistedWorld(World):
         self._thread = threading.Thread(target=self._reactor.run, kwargs={"installSignalHandlers": False})
         self._thread.start()
 
-    def _made(self, brokers: str, settings: ClientSettings) -> Face:
-        return _TwistedFace(FluxClient(self._reactor, brokers, settings), self._reactor)
-
-    def close(self) -> None:
-        self._reactor.callFromThread(self._reactor.stop)
-        self._thread.join()
-
-
-class _TwistedFace(Face):
-    def __init__(self, client: FluxClient, reactor: Any) -> None:
-        self._client = client
-        self._reactor = reactor
-
-    def start(self, name: str, *args: Any, **options: Any) -> "Future[Any]":
+    def start(self, call: Callable[[], Any]) -> "Future[Any]":
         future: Future[Any] = Future()
 
-        def call() -> None:
-            called: Deferred[Any] = getattr(self._client, name)(*args, **options)
-            called.addCallbacks(future.set_result, failed)
+        async def made() -> Any:
+            result = call()
+            return await result if isinstance(result, Deferred) else result
 
         def failed(failure: Failure) -> None:
             future.set_exception(failure.value)
 
-        self._reactor.callFromThread(call)
+        def run() -> None:
+            ensureDeferred(made()).addCallbacks(future.set_result, failed)
+
+        self._reactor.callFromThread(run)
         return future
+
+    def pause(self, seconds: float) -> Any:
+        return deferLater(self._reactor, seconds)
+
+    def _made(self, brokers: str, settings: ClientSettings) -> Any:
+        return FluxClient(self._reactor, brokers, settings)
+
+    def end(self) -> None:
+        self._reactor.callFromThread(self._reactor.stop)
+        self._thread.join()
 
 
 WORLDS: dict[str, type[World]] = {"blocking": BlockingWorld, "asyncio": AsyncioWorld, "twisted": TwistedWorld}
