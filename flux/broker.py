@@ -78,7 +78,14 @@ class Broker(MultiService):
         self.logs = LogManager(directory, config.storage, clock, now, flusher, reader)
         store = FileMetadataStore(Checkpoint(directory, "metadata.json", flusher))
         self.controller = Controller(
-            config.cluster, store, self.logs, clock, now, new_id, lambda: self.logs.unclean, {_GROUP_LOG.topic: _GROUP_LOG_CONFIG}
+            config.cluster,
+            store,
+            self.logs,
+            clock,
+            now,
+            new_id,
+            lambda: self.logs.unclean,
+            {_GROUP_LOG.topic: _GROUP_LOG_CONFIG},
         )
         watermarks = Checkpoint(directory, "high-watermarks.json", flusher)
         self.partitions = ReplicaManager(
@@ -112,12 +119,16 @@ class Broker(MultiService):
             self._check_meta()
             super().startService()
             self._start_groups()
-        except BlockingIOError as error:
-            raise CannotStart(
-                f"data_dir: {self._directory.path} is in use by another broker; stop that one, or give this one a directory of its own"
-            ) from error
-        except OSError as error:
-            raise CannotStart(f"data_dir: {self._directory.path} cannot be used: {error}") from error
+        except BaseException as error:
+            self._abandon()
+            if isinstance(error, BlockingIOError):
+                raise CannotStart(
+                    f"data_dir: {self._directory.path} is in use by another broker; stop that one, or give this one a directory "
+                    f"of its own"
+                ) from error
+            if isinstance(error, OSError):
+                raise CannotStart(f"data_dir: {self._directory.path} cannot be used: {error}") from error
+            raise
         self._log.info(
             "broker {id} serves {topics} topics from {path}, fsync_mode {mode}",
             id=self.config.cluster.broker_id,
@@ -125,6 +136,14 @@ class Broker(MultiService):
             path=self._directory.path,
             mode=self.config.storage.fsync_mode.value,
         )
+
+    def _abandon(self) -> None:
+        """The start failed: end the threads, which would keep the process alive, and free the directory."""
+        threads = self._rooms[0]
+        if threads.running:
+            threads.stopService()
+        if self._unlock is not None:
+            self._unlock()
 
     def _start_groups(self) -> None:
         """Replay the group log, which is a partition like any other."""

@@ -4,6 +4,10 @@ Read, from the ground up: :mod:`~flux.client.calls` (what can be asked), :mod:`~
 :mod:`~flux.client.conversation` (one connection), :mod:`~flux.client.addresses` and :mod:`~flux.client.backlog` (which broker, and
 what waits), :mod:`~flux.client.core`, which decides everything and touches nothing. Then the faces, which do what it decides:
 :mod:`~flux.client.client` (Twisted), :mod:`~flux.client.aio` (asyncio), :mod:`~flux.client.blocking` (standard library only).
+
+Above them, producers and consumers: :mod:`~flux.client.options`, then the agents that decide, :mod:`~flux.client.outbox` and
+:mod:`~flux.client.subscription` (of :mod:`~flux.client.membership` and :mod:`~flux.client.feed`), and one runtime a face, which
+makes their calls.
 Must not know how a broker works inside.
 
 Names are imported when they are asked for: the blocking face must not cost anybody Twisted.
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from flux.client.calls import Call, Page, Record
     from flux.client.client import FluxClient
     from flux.client.errors import BadReply, ClientClosed, NoBroker, NotSent, OtherError, OutcomeUnknown
+    from flux.client.options import ConsumerOptions, ProducerOptions
     from flux.client.settings import ClientSettings
 
 __all__ = [
@@ -27,12 +32,14 @@ __all__ = [
     "Call",
     "ClientClosed",
     "ClientSettings",
+    "ConsumerOptions",
     "FluxClient",
     "NoBroker",
     "NotSent",
     "OtherError",
     "OutcomeUnknown",
     "Page",
+    "ProducerOptions",
     "Record",
 ]
 
@@ -43,12 +50,14 @@ _HOMES = {
     "Call": "calls",
     "ClientClosed": "errors",
     "ClientSettings": "settings",
+    "ConsumerOptions": "options",
     "FluxClient": "client",
     "NoBroker": "errors",
     "NotSent": "errors",
     "OtherError": "errors",
     "OutcomeUnknown": "errors",
     "Page": "calls",
+    "ProducerOptions": "options",
     "Record": "calls",
 }
 

@@ -16,17 +16,23 @@ T = TypeVar("T")
 
 def encode(image: Image) -> dict[str, Any]:
     """*image* as JSON would have it."""
-    return {
-        "version": VERSION,
-        "term": image.term,
-        "index": image.index,
-        "brokers": {str(broker.id): _encode_broker(broker) for broker in image.brokers.values()},
-        "topics": {topic.name: _encode_topic(topic) for topic in image.topics.values()},
-        "tombstones": {
-            stone.topic_id: {"topic": stone.topic, "partitions": stone.partitions}
-            for stone in image.tombstones.values()
-        },
-    }
+    return _encode(image, {topic.name: _encode_topic(topic) for topic in image.topics.values()})
+
+
+class Encoder:
+    """Encodes one image after another, and of each only the topics that are not the objects they were in the one before."""
+
+    def __init__(self) -> None:
+        self._topics: dict[str, tuple[Topic, dict[str, Any]]] = {}
+
+    def encode(self, image: Image) -> dict[str, Any]:
+        """*image* as JSON would have it. Parts are shared with earlier answers: not to be changed."""
+        known = self._topics
+        self._topics = {
+            name: known[name] if name in known and known[name][0] is topic else (topic, _encode_topic(topic))
+            for name, topic in image.topics.items()
+        }
+        return _encode(image, {name: encoded for name, (_, encoded) in self._topics.items()})
 
 
 def decode(data: Mapping[str, Any]) -> Image:
@@ -44,6 +50,20 @@ def decode(data: Mapping[str, Any]) -> Image:
         {broker.id: broker for broker in root.map("brokers", _decode_broker).values()},
         root.map("tombstones", _decode_tombstone),
     )
+
+
+def _encode(image: Image, topics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "term": image.term,
+        "index": image.index,
+        "brokers": {str(broker.id): _encode_broker(broker) for broker in image.brokers.values()},
+        "topics": topics,
+        "tombstones": {
+            stone.topic_id: {"topic": stone.topic, "partitions": stone.partitions}
+            for stone in image.tombstones.values()
+        },
+    }
 
 
 def _encode_broker(broker: BrokerState) -> dict[str, Any]:

@@ -34,8 +34,10 @@ class Checker:
         """What it was given, or found out."""
         return EpochCache.rebuilt(self._stretches) if self._epochs is None else self._epochs
 
-    def check(self, base_offset: int, expected: int) -> Checked:
+    def check(self, base_offset: int, expected: int, limit: int) -> Checked:
         """Read that segment, in which *expected* is due, and note what is lost in the middle of it. :raises OSError: the disk failed.
+
+        The next one begins at *limit*: a copy of its batches, after damage in this one, is none of this one.
 
         From the medium: after a failed sync the page cache holds what will never be written.
         """
@@ -46,7 +48,7 @@ class Checker:
             segment.next_offset = expected
             self.scanned_bytes += file.size
             sound, damage = True, None
-            for found in scan(file, 0, expected, self._epochs or EpochCache()):
+            for found in scan(file, 0, expected, self._epochs or EpochCache(), limit):
                 if isinstance(found, Damage):
                     damage = found
                     continue

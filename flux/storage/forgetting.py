@@ -1,5 +1,6 @@
 """How a log becomes shorter: at its start, by order or by retention, and at its end, when its leader's history is another."""
 
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from flux.errors import StorageError
@@ -15,7 +16,7 @@ from flux.storage.truncation import cut_files
 
 
 class Forgetting:
-    """Checkpoints first, then files: a crash in between must not bring back what was forgotten."""
+    """Checkpoints first, then files: a crash in between must not bring back what was forgotten. One order at a time."""
 
     _log = Logger()
 
@@ -24,22 +25,23 @@ class Forgetting:
         self._segments = segments
         self._durability = durability
         self._around = around
-        self._target = segments.start_offset  # what is saved, or about to be
+        self._one_at_a_time = DeferredLock()
 
-    async def move_start(self, offset: int) -> None:
-        """Forget everything below *offset*. :raises StorageError: that could not be saved."""
+    def move_start(self, offset: int) -> Deferred[None]:
+        """Forget everything below *offset*. Fails with :class:`~flux.errors.StorageError` if that could not be saved."""
+        return self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._move_start(offset)))
+
+    async def _move_start(self, offset: int) -> None:
         segments, around = self._segments, self._around
+        offset = min(offset, segments.end_offset)
         if offset <= segments.start_offset:
             return
         if self._durability.failure is not None:
             raise self._durability.failure
-        offset = self._target = max(offset, self._target)  # never save a lower one after a higher one
         try:
             await around.checkpoints.save_start(str(self._tp), offset)
         except OSError as error:
             raise StorageError(f"{self._tp}: that the log starts at {offset} could not be saved: {error}") from error
-        if offset <= segments.start_offset:
-            return  # somebody who asked for more was faster
         gone = segments.forget(offset)
         if gone:
             await around.in_reader(around.open_segments.drop, segments.directory.path, offset)
@@ -76,15 +78,16 @@ class Forgetting:
             segments.roll(end)
             self._durability.rolled()
 
-    async def truncate(self, offset: int) -> None:
-        """Forget everything from *offset* on. :raises StorageError: it was not done, or the disk failed on the way."""
+    def truncate(self, offset: int) -> Deferred[None]:
+        """Forget everything from *offset* on. Fails with :class:`~flux.errors.StorageError`: it was not done, or the disk failed on the way."""
+        return self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._truncate(offset)))
+
+    async def _truncate(self, offset: int) -> None:
         segments = self._segments
         if offset >= segments.end_offset:
             return
         if self._durability.failure is not None:
             raise self._durability.failure
-        if segments.frozen:
-            raise StorageError(f"{self._tp} is being truncated already")
         segments.frozen = True
         try:
             await self._durability.flush()  # so that nothing is hot but the active segment, and no round touches it
@@ -119,6 +122,5 @@ class Forgetting:
         except OSError as error:
             raise self._durability.fail(error) from error
         segments.replace(left)
-        self._target = segments.start_offset
         self._durability.lower(left.end_offset)
         await around.in_reader(around.open_segments.drop, segments.directory.path)

@@ -214,11 +214,11 @@ class Log:
 
     def move_start(self, offset: int) -> Deferred[None]:
         """See :class:`~flux.interfaces.ILog`."""
-        return Deferred.fromCoroutine(self._forgetting.move_start(min(offset, self.end_offset)))
+        return self._forgetting.move_start(offset)
 
     def truncate(self, offset: int) -> Deferred[None]:
         """See :class:`~flux.interfaces.ILog`."""
-        return Deferred.fromCoroutine(self._forgetting.truncate(offset))
+        return self._forgetting.truncate(offset)
 
     def apply_retention(self, now_ms: int) -> Deferred[None]:
         """Close the active segment if it is old, forget the closed ones that the settings do not keep; fire when that is durable."""

@@ -18,7 +18,7 @@ from flux.storage.epochs import EpochCache
 from flux.storage.gaps import Gaps, Loss
 from flux.storage.hints import adopt_indexes, read_digest, write_hints
 from flux.storage.index import BadIndex
-from flux.storage.recovery import Damage, claimed_end, note_all
+from flux.storage.recovery import NO_LIMIT, Damage, claimed_end, note_all
 from flux.storage.removal import Files, remove_segment, tidy
 from flux.storage.segment import Segment, file_name
 from flux.storage.segments import rolling_name
@@ -161,11 +161,11 @@ class _Opening:
     def _take_closed(self, base: int, after: int) -> None:
         """Closed, and the next one begins at *after*."""
         digest = read_digest(self._directory, base) if after <= self._trusted and base >= self._next else None
-        if digest is not None and digest.size_bytes == self._files.sizes[base] and digest.next_offset <= after:
+        if digest is not None and digest.size_bytes == self._files.sizes[base] and base < digest.next_offset <= after:
             self._closed.append(ClosedSegment(base, digest.next_offset, digest.size_bytes, digest.max_timestamp_ms))
             self._next = digest.next_offset
             return
-        self._check(base)
+        self._check(base, after)
         if self._tail is not None:
             self._gaps.note(Loss.of(base, self._tail, max(after, self._next), "damaged, passed over"))
             self._next = max(after, self._next)
@@ -188,8 +188,8 @@ class _Opening:
         self._active, self._next = segment, clean.end_offset
         return True
 
-    def _check(self, base: int) -> None:
-        self._active, self._tail, self._sound = self._checker.check(base, self._next)
+    def _check(self, base: int, limit: int = NO_LIMIT) -> None:
+        self._active, self._tail, self._sound = self._checker.check(base, self._next, limit)
         self._next = self._active.next_offset
 
     def _close_active(self) -> None:

@@ -128,7 +128,7 @@ class Reader:
 
     def _pass_over(self, segment: Segment, position: int, expected: int) -> Sound | None:
         """The first valid batch from *position* on, where a damaged one was found; None if there is none."""
-        for found in scan(segment.file, position, expected, self._segments.epochs):
+        for found in scan(segment.file, position, expected, self._segments.epochs, segment.next_offset):
             if isinstance(found, Sound):
                 return found
             self._report(segment.base_offset, found)

@@ -17,6 +17,7 @@ from flux.storage.segment import Segment, Window, check_place
 
 _WINDOW = 1 << 20
 _HIGH = struct.Struct(">I")
+NO_LIMIT = 1 << 63  # above every offset
 _FURTHEST = 1 << 31  # how far ahead of what is due an offset after damage may lie and still be believed
 # What a batch is taken to hold of which nothing can be read: a gap costs nothing, an offset given twice does.
 _MOST_RECORDS = 1 << 20
@@ -42,10 +43,13 @@ class Damage(NamedTuple):
     why: str
 
 
-def scan(file: IFile, position: int, expected: int, epochs: EpochCache) -> Iterator[Sound | Damage]:
+def scan(
+    file: IFile, position: int, expected: int, epochs: EpochCache, limit: int = NO_LIMIT
+) -> Iterator[Sound | Damage]:
     """What *file* holds from *position* on, where offset *expected* is due.
 
-    Stretches of damage come as one :class:`Damage` each. Reads a window at a time. Where *epochs* knows nothing, any epoch goes.
+    Stretches of damage come as one :class:`Damage` each; after one no batch is believed that begins at or above *limit*. Reads a window
+    at a time. Where *epochs* knows nothing, any epoch goes.
     """
     window = Window(file, _WINDOW)
     while position < file.size:
@@ -53,7 +57,7 @@ def scan(file: IFile, position: int, expected: int, epochs: EpochCache) -> Itera
             header = window.batch(position)
             check_place(header, expected, epochs)
         except CorruptBatch as error:
-            found = _resume(window, file.size, position, expected, epochs)
+            found = _resume(window, file.size, position, expected, epochs, limit)
             end = found.position if found else file.size
             yield Damage(position, end, expected, found is not None, str(error))
             if found is None:
@@ -82,8 +86,7 @@ def claimed_end(file: IFile, damage: Damage) -> int:
     position, offset = damage.position, damage.expected_offset
     while position < damage.end and _any(file, position, damage.end):
         head = file.read_at(position, min(HEADER_SIZE, damage.end - position))
-        counts = _number(head, _DELTA_AT) + 1, _number(head, _COUNT_AT)
-        says = [count for count in counts if 0 < count <= _MOST_RECORDS]
+        says = [count for count in _counts(head) if 0 < count <= _MOST_RECORDS]
         if not says:
             return offset + _MOST_RECORDS
         offset += max(says)  # they are equal, unless the damage is in one of them: then one of the two is right
@@ -92,6 +95,11 @@ def claimed_end(file: IFile, damage: Damage) -> int:
         except CorruptBatch:
             return offset
     return offset
+
+
+def _counts(head: bytes) -> tuple[int, int]:
+    """How many offsets a batch takes, in each of the two ways in which it says so."""
+    return _number(head, _DELTA_AT) + 1, _number(head, _COUNT_AT)
 
 
 def _number(head: bytes, at: int) -> int:
@@ -104,7 +112,7 @@ def _any(file: IFile, start: int, end: int) -> bool:
     return any(any(file.read_at(at, min(_WINDOW, end - at))) for at in range(start, end, _WINDOW))
 
 
-def _resume(window: Window, size: int, position: int, expected: int, epochs: EpochCache) -> Sound | None:
+def _resume(window: Window, size: int, position: int, expected: int, epochs: EpochCache, limit: int) -> Sound | None:
     """The first valid batch after the damaged one at *position*: it tells damage before good data from a torn tail."""
 
     def valid(at: int) -> Sound | None:
@@ -112,15 +120,16 @@ def _resume(window: Window, size: int, position: int, expected: int, epochs: Epo
             header = window.batch(at)
         except CorruptBatch:
             return None
-        ahead = header.base_offset - expected
-        if 0 <= ahead <= _FURTHEST and epochs.epoch_of(header.base_offset) in (-1, header.leader_epoch):
-            return Sound(at, header)
-        return None
+        base = header.base_offset
+        near = expected <= base < min(expected + _FURTHEST + 1, limit)
+        return Sound(at, header) if near and epochs.epoch_of(base) in (-1, header.leader_epoch) else None
 
-    # First where the damaged one says it ends: within it a client's own bytes may look like a batch.
+    # First where the damaged one says it ends: within it a client's own bytes may look like a batch. But that may be what is
+    # damaged, and sound ones be passed over: unless the next goes on after as many offsets as the damaged one says it takes.
     following = _end_of_damaged(window, position)
     if following is not None and following < size and (found := valid(following)):
-        return found
+        if found.header.base_offset - expected in _counts(window.slice(position, position + HEADER_SIZE)):
+            return found
     pattern = _plausible(expected)
     at = window.search(pattern, position + 1, _PATTERN_SIZE)
     while at is not None:
@@ -131,8 +140,9 @@ def _resume(window: Window, size: int, position: int, expected: int, epochs: Epo
 
 
 def _end_of_damaged(window: Window, position: int) -> int | None:
+    at = window.cover(position, HEADER_SIZE)  # first: it may replace the data
     try:
-        return position + read_header(window.data, window.cover(position, HEADER_SIZE)).length
+        return position + read_header(window.data, at).length
     except CorruptBatch:
         return None
 

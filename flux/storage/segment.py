@@ -151,7 +151,8 @@ class Window:
     def search(self, pattern: "re.Pattern[bytes]", position: int, size: int) -> int | None:
         """Where *pattern*, which matches *size* bytes, next begins in the file, at *position* or later."""
         while position + size <= self._file.size:
-            found = pattern.search(self.data, self.cover(position, size))
+            at = self.cover(position, size)  # first: it may replace the data
+            found = pattern.search(self.data, at)
             if found is not None:
                 return self.start + found.start()
             if self.start + len(self.data) < position + size:
@@ -186,9 +187,9 @@ def read_batches(
     while position < file.size:
         try:
             header = window.batch(position)
-            if header.base_offset >= end or (first is not None and position + header.length - first > max_bytes):
+            check_place(header, expected, epochs)  # before its offset is believed: a damaged one may look like the end
+            if expected >= end or (first is not None and position + header.length - first > max_bytes):
                 break
-            check_place(header, expected, epochs)
         except CorruptBatch:
             damaged_at = position
             break

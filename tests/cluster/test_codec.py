@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.cluster import changes
-from flux.cluster.codec import decode, encode
+from flux.cluster.codec import Encoder, decode, encode
 from flux.cluster.image import BrokerState, Fence, Image, PartitionState, Tombstone, Topic
 from flux.errors import StorageError
 from tests.cluster.images import TP, brokers, with_topic
@@ -65,6 +65,13 @@ class CodecTests(SynchronousTestCase):
     def test_round_trip(self, image: Image) -> None:
         """Any image comes back from its JSON as it was."""
         self.assertEqual(decode(json.loads(json.dumps(encode(image)))), image)
+
+    @given(st.lists(_images, max_size=4))
+    def test_encoding_one_after_another_is_the_same(self, images: list[Image]) -> None:
+        """What is taken over from the image before is what would be encoded anew."""
+        encoder = Encoder()
+        for image in [*images, *images]:
+            self.assertEqual(encoder.encode(image), encode(image))
 
     def test_nothing_is_the_empty_image(self) -> None:
         """Before the first start there is no file."""

@@ -110,7 +110,7 @@ class History:
         kept, log = self.kept[tp], self.scene.logs[tp]
         offset = min(offset, log.end_offset)
         kept.start_asked = max(kept.start_asked, offset)
-        log.move_start(offset).addCallbacks(lambda _: self._forgot(tp, offset), self._told)
+        log.move_start(offset).addCallbacks(lambda _: self._forgot(tp, min(offset, log.end_offset)), self._told)
         self._must_run()
 
     def truncate(self, tp: TopicPartition, back: int) -> None:
@@ -243,6 +243,7 @@ class History:
             for above in [o for o in values if o >= offset]:
                 del values[above]
         kept.bases = [base for base in kept.bases if base < offset]
+        kept.start, kept.start_asked = min(kept.start, offset), min(kept.start_asked, offset)
         kept.cut_asked = None
         kept.epoch += 1
 

@@ -278,5 +278,5 @@ class Scene:
         return [(position, position + header.length) for header, position in walk(self.contents(path))]
 
     def _abandon(self) -> None:
-        for call in self.clock.getDelayedCalls():
+        for call in list(self.clock.getDelayedCalls()):  # cancelling changes it
             call.cancel()

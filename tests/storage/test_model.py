@@ -4,7 +4,14 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.batch import decode
@@ -24,7 +31,11 @@ class LogAgainstList(RuleBasedStateMachine):
         self.start = 0
         self.epoch = 0
 
-    @initialize(mode=st.sampled_from(FsyncMode), segment=st.sampled_from([1024, 2048, 1 << 20]), index=st.sampled_from([1, 300, 4096]))
+    @initialize(
+        mode=st.sampled_from(FsyncMode),
+        segment=st.sampled_from([1024, 2048, 1 << 20]),
+        index=st.sampled_from([1, 300, 4096]),
+    )
     def begin(self, mode: FsyncMode, segment: int, index: int) -> None:
         self.scene = Scene(mode, segment_max_bytes=segment, index_interval_bytes=index).start()
 

@@ -103,11 +103,19 @@ def wander(wanderer: Wanderer, dice: Random, steps: int) -> None:
 
     def some_offset(tp: TopicPartition) -> int:
         log = history.scene.logs[tp]
-        return dice.randint(log.start_offset, log.end_offset)
+        return dice.randint(log.start_offset, max(log.start_offset, log.end_offset))
 
     def forget() -> None:
         one = tp()
         history.move_start(one, some_offset(one))
+
+    def forget_and_cut() -> None:
+        """The power goes while a checkpoint is replaced for the second time: the first leaves nothing to lose."""
+        forget()
+        history.turn()
+        wanderer.plan_cut(dice.randint(1, 9))
+        forget()
+        history.turn()
 
     produce = (lambda: history.produce(tp(), dice.randint(1, 4), dice.choice((5, 60, 200, 400))),)
     moves: tuple[Callable[[], None], ...] = (
@@ -117,6 +125,7 @@ def wander(wanderer: Wanderer, dice: Random, steps: int) -> None:
         lambda: history.consume(tp()),
         lambda: history.begin_epoch(tp()),
         forget,
+        forget_and_cut,
         lambda: history.truncate(tp(), dice.randint(1, 3)),
         lambda: history.advance(dice.choice((0.5, 3))),
         wanderer.cut,

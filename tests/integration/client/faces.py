@@ -9,7 +9,7 @@ from contextlib import suppress
 from inspect import isawaitable
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -40,6 +40,8 @@ class Face:
 
 class World(ABC):
     """Where clients of one face live: threads, a loop, or a reactor."""
+
+    waits_in_send = False  # a producer's, when there is no room
 
     def __init__(self) -> None:
         self._open: list[Face] = []
@@ -81,12 +83,18 @@ class World(ABC):
 class BlockingWorld(World):
     """Threads. Sends are made by the test's own, in its order."""
 
+    waits_in_send = True
+
     def __init__(self) -> None:
         super().__init__()
         self._pool = ThreadPoolExecutor(32)
 
     def start(self, call: Callable[[], Any]) -> "Future[Any]":
-        return self._pool.submit(call)
+        def made() -> Any:
+            result = call()
+            return result.result(PATIENCE_S) if isinstance(result, Future) else result
+
+        return self._pool.submit(made)
 
     def send(self, face: Face, *args: Any, **options: Any) -> "Future[Any]":
         acknowledged: Future[Any] = face.target.send(*args, **options)
@@ -146,7 +154,7 @@ class TwistedWorld(World):
 
         async def made() -> Any:
             result = call()
-            return await result if isinstance(result, Deferred) else result
+            return await result if isawaitable(result) else result
 
         def failed(failure: Failure) -> None:
             future.set_exception(failure.value)
