@@ -77,8 +77,7 @@ def _consume(generator: Generator, options: argparse.Namespace) -> dict[str, obj
                 server, CONSUME, depth=2, connections=1, requests=1000, size=0, expect="messages=", step=1000, modulo=90_000
             )
 
-        row = _row("CONSUME, answers of 1,000 records", [server], options.repeat, drive)
-    return row
+        return _row("CONSUME, answers of 1,000 records", [server], options.repeat, drive)
 
 
 def _row(

@@ -18,20 +18,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flux.client.aio import AsyncFluxClient
+    from flux.client.aio_runtime import AsyncConsumer, AsyncProducer
     from flux.client.blocking import BlockingClient
+    from flux.client.blocking_runtime import BlockingConsumer, BlockingProducer
     from flux.client.calls import Call, Page, Record
     from flux.client.client import FluxClient
     from flux.client.errors import BadReply, ClientClosed, NoBroker, NotSent, OtherError, OutcomeUnknown
     from flux.client.options import ConsumerOptions, ProducerOptions
+    from flux.client.runtime import Consumer, Producer
     from flux.client.settings import ClientSettings
 
 __all__ = [
+    "AsyncConsumer",
     "AsyncFluxClient",
+    "AsyncProducer",
     "BadReply",
     "BlockingClient",
+    "BlockingConsumer",
+    "BlockingProducer",
     "Call",
     "ClientClosed",
     "ClientSettings",
+    "Consumer",
     "ConsumerOptions",
     "FluxClient",
     "NoBroker",
@@ -39,17 +47,23 @@ __all__ = [
     "OtherError",
     "OutcomeUnknown",
     "Page",
+    "Producer",
     "ProducerOptions",
     "Record",
 ]
 
 _HOMES = {
+    "AsyncConsumer": "aio_runtime",
     "AsyncFluxClient": "aio",
+    "AsyncProducer": "aio_runtime",
     "BadReply": "errors",
     "BlockingClient": "blocking",
+    "BlockingConsumer": "blocking_runtime",
+    "BlockingProducer": "blocking_runtime",
     "Call": "calls",
     "ClientClosed": "errors",
     "ClientSettings": "settings",
+    "Consumer": "runtime",
     "ConsumerOptions": "options",
     "FluxClient": "client",
     "NoBroker": "errors",
@@ -57,6 +71,7 @@ _HOMES = {
     "OtherError": "errors",
     "OutcomeUnknown": "errors",
     "Page": "calls",
+    "Producer": "runtime",
     "ProducerOptions": "options",
     "Record": "calls",
 }

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from flux.client import calls, cluster_calls, group_calls
 from flux.client.aio_runtime import AsyncConsumer, AsyncProducer
 from flux.client.calls import Call
+from flux.client.consuming import subscribe
 from flux.client.conversation import Conversation
 from flux.client.core import Core
 from flux.client.exchange import Exchange
@@ -16,7 +17,6 @@ from flux.client.methods import described
 from flux.client.options import ConsumerOptions, ProducerOptions
 from flux.client.settings import ClientSettings
 from flux.client.sockets import prepare, reset_on_close
-from flux.client.subscription import Subscription
 from flux.errors import FluxError
 from flux.wire.session import Welcome
 
@@ -140,14 +140,14 @@ class AsyncFluxClient:
         *on_error*, what goes wrong and is tried again is logged.
         """
         chosen = options or ConsumerOptions()
-        subscription = Subscription.of(group, topics, member, chosen)
+        subscription = subscribe(group, topics, member, chosen)
         return AsyncConsumer(self._start, subscription, chosen, Listeners(on_assign, on_revoke, on_error))
 
     # --- the connection ---
 
-    async def connect(self) -> Welcome:
+    async def connect(self, *, timeout_s: float | None = None) -> Welcome:
         """Who answers. :raises NoBroker: nobody does, at any of the addresses."""
-        return await self.hello()
+        return await self.hello(timeout_s=timeout_s)
 
     async def close(self) -> None:
         """Hang up, and return when nothing is left. A call that is not answered by now fails."""

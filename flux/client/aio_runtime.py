@@ -28,10 +28,11 @@ class AsyncRunner:
         self._agent = agent
         self._changed = changed
         self._timer: asyncio.TimerHandle | None = None
-        self._is_stopped = False
+        self._is_stopped = self._is_due = False
 
     def prod(self) -> None:
         """See what is wanted now."""
+        self._is_due = False
         if self._is_stopped:
             return
         for call, then in self._agent.wants(self._loop.time()):
@@ -49,7 +50,9 @@ class AsyncRunner:
         if error is not None and not isinstance(error, FluxError):
             raise error
         then(future.result() if error is None else error, self._loop.time())
-        self.prod()
+        if not self._is_due:  # outcomes come in crowds: one look for all of them
+            self._is_due = True
+            self._loop.call_soon(self.prod)
 
     def _set_timer(self) -> None:
         """Be woken in time; being woken early does no harm."""
@@ -169,7 +172,7 @@ class AsyncConsumer(AwaitingConsumer):
         await self.close()
 
     def _look(self) -> None:
-        if self._is_closing or self._subscription.has_news:
+        if self._is_closing or self._subscription.has_news(self._now_s()):
             waiting, self._waiting = self._waiting, []
             _fire(waiting)
 

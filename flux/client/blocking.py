@@ -8,12 +8,12 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from flux.client import calls, cluster_calls, group_calls
 from flux.client.blocking_runtime import BlockingConsumer, BlockingProducer
 from flux.client.calls import Call
+from flux.client.consuming import subscribe
 from flux.client.exchange import Exchange
 from flux.client.listeners import Listeners, OnError, OnPartitions
 from flux.client.methods import described
 from flux.client.options import ConsumerOptions, ProducerOptions
 from flux.client.settings import ClientSettings
-from flux.client.subscription import Subscription
 from flux.client.switchboard import Party, Switchboard
 from flux.errors import FluxError
 from flux.wire.session import Welcome
@@ -126,14 +126,14 @@ class BlockingClient:
         *on_error*, what goes wrong and is tried again is logged.
         """
         chosen = options or ConsumerOptions()
-        subscription = Subscription.of(group, topics, member, chosen)
+        subscription = subscribe(group, topics, member, chosen)
         return BlockingConsumer(self._switchboard, subscription, chosen, Listeners(on_assign, on_revoke, on_error))
 
     # --- the connection ---
 
-    def connect(self) -> Welcome:
+    def connect(self, *, timeout_s: float | None = None) -> Welcome:
         """Who answers. :raises NoBroker: nobody does, at any of the addresses."""
-        return self.hello()
+        return self.hello(timeout_s=timeout_s)
 
     def close(self) -> None:
         """Hang up. A call of another thread that is not answered by now fails."""

@@ -223,7 +223,7 @@ class BlockingConsumer(Consuming):
                         return None
                     if subscription.failure is not None:
                         raise subscription.failure
-                    item = subscription.next()
+                    item = subscription.next(self._now_s())
                     if item is not None:
                         break
                     self._runner.prod()
@@ -260,7 +260,7 @@ class BlockingConsumer(Consuming):
     # --- the runner ---
 
     def _look(self) -> Deliveries:
-        if self._is_closing or self._subscription.has_news:
+        if self._is_closing or self._subscription.has_news(self._now_s()):
             self._news.notify_all()
         return ()
 

@@ -13,6 +13,7 @@ from flux.client import calls, cluster_calls, group_calls
 from flux.client.addresses import Address
 from flux.client.calls import Call
 from flux.client.connection import Connection
+from flux.client.consuming import subscribe
 from flux.client.conversation import Conversation
 from flux.client.core import Core
 from flux.client.exchange import Exchange
@@ -21,7 +22,6 @@ from flux.client.methods import described
 from flux.client.options import ConsumerOptions, ProducerOptions
 from flux.client.runtime import Consumer, Producer
 from flux.client.settings import ClientSettings
-from flux.client.subscription import Subscription
 from flux.errors import FluxError
 from flux.wire.session import Welcome
 
@@ -140,14 +140,14 @@ class FluxClient:
         *on_error*, what goes wrong and is tried again is logged.
         """
         chosen = options or ConsumerOptions()
-        subscription = Subscription.of(group, topics, member, chosen)
+        subscription = subscribe(group, topics, member, chosen)
         return Consumer(self.send, self._clock, subscription, chosen, Listeners(on_assign, on_revoke, on_error))
 
     # --- the connection ---
 
-    def connect(self) -> "Deferred[Welcome]":
+    def connect(self, *, timeout_s: float | None = None) -> Deferred[Welcome]:
         """Fire with who answers. :raises NoBroker: nobody does, at any of the addresses."""
-        return self.hello()
+        return self.hello(timeout_s=timeout_s)
 
     def close(self) -> "Deferred[None]":
         """Hang up; fire when nothing is left. A call that is not answered by now fails."""

@@ -1,10 +1,11 @@
-"""What the consumers of all faces have in common; and, for those that can await, the loop itself. Pure."""
+"""What the consumers of all faces have in common; and, for those that can await, the loop itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from inspect import isawaitable
 from typing import Any, Self
+from uuid import uuid4
 
 from flux.client.calls import Record
 from flux.client.listeners import Listeners
@@ -15,6 +16,13 @@ from flux.model import TopicPartition
 Handler = Callable[[Record], Awaitable[Any] | Any]
 
 _PROD_S = 0.01  # between two looks at what is wanted, while records are at hand: a look costs more than a record
+
+
+def subscribe(group: str, topics: str | Sequence[str], member: str | None, options: ConsumerOptions) -> Subscription:
+    """As a face is told it: one topic or several, and a name for the member or none."""
+    return Subscription(
+        group, [topics] if isinstance(topics, str) else topics, member or f"flux-{uuid4().hex}", options
+    )
 
 
 class Consuming(ABC):
@@ -113,13 +121,13 @@ class AwaitingConsumer(Consuming):
         while not self._is_closing:
             if subscription.failure is not None:
                 raise subscription.failure
-            item = subscription.next()
+            item = subscription.next(self._now_s())
             if isinstance(item, Record):
                 self._prod_now_and_then()
                 return item
             if item is None:
                 self._prod()
-                if not subscription.has_news:
+                if not subscription.has_news(self._now_s()):
                     await self._news()
             else:
                 told = self._listeners.tell(item)

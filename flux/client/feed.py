@@ -55,10 +55,9 @@ class Feed:
 
     # --- the consumer ---
 
-    @property
-    def has_records(self) -> bool:
-        """Whether :meth:`take` has one."""
-        return self._is_located and not self.is_paused and bool(self._records)
+    def has_records(self, now_s: float) -> bool:
+        """Whether :meth:`take` has one that is surely this member's."""
+        return bool(self._records) and self._is_located and not self.is_paused and self._membership.is_alive(now_s)
 
     def take(self) -> Record:
         """The next record. :raises IndexError: there is none."""

@@ -39,6 +39,12 @@ class Membership:
         self._asking = False
         self._leaving = False
         self._due_s = 0.0
+        self._asked_at_s = 0.0
+        self._alive_until_s = 0.0  # from when a sign was sent that the broker is known to have heard
+
+    def is_alive(self, now_s: float) -> bool:
+        """Whether what the member owns is surely its own: neither its generation nor, whether it was told or not, its session is over."""
+        return self.generation is not None and now_s < self._alive_until_s
 
     @property
     def wake_at_s(self) -> float | None:
@@ -53,6 +59,7 @@ class Membership:
             self.has_left = True
             return []
         self._asking = True
+        self._asked_at_s = now_s
         if self.generation is None:
             return [Wanted(self._join(), self._joined)]
         if self._leaving:
@@ -79,9 +86,8 @@ class Membership:
         if isinstance(outcome, FluxError):
             self._try_again(outcome, now_s)
             return
-        self._backoff.reset()
         self.generation = outcome.generation
-        self._due_s = 0.0 if self._leaving else now_s + self._options.heartbeat_ms / 1000
+        self._was_heard(now_s)
         self._assigned(self, outcome.partitions)
 
     def _heard(self, outcome: Any, now_s: float) -> None:
@@ -92,8 +98,12 @@ class Membership:
         elif isinstance(outcome, FluxError):
             self._try_again(outcome, now_s)
         else:
-            self._backoff.reset()
-            self._due_s = 0.0 if self._leaving else now_s + self._options.heartbeat_ms / 1000
+            self._was_heard(now_s)
+
+    def _was_heard(self, now_s: float) -> None:
+        self._backoff.reset()
+        self._alive_until_s = self._asked_at_s + self._options.session_ms / 1000
+        self._due_s = 0.0 if self._leaving else now_s + self._options.heartbeat_ms / 1000
 
     def _left(self, outcome: Any, now_s: float) -> None:
         # If it failed, the session expires.

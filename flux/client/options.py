@@ -32,8 +32,8 @@ class ConsumerOptions:
     """How a group's partitions are read."""
 
     assignor: str = "round_robin"
-    session_ms: int | None = None
-    """How long the broker waits for a sign of life; None is the broker's default."""
+    session_ms: int = 10_000
+    """How long the broker waits for a sign of life; after that the partitions are others'."""
     heartbeat_ms: int = 2000
     """How often one is given, however long a handler takes."""
     poll_ms: int = 500

@@ -52,6 +52,7 @@ class Outbox:
         self._bytes = 0
         self._travelling = 0  # batches
         self._busy: set[object] = set()  # keys under way
+        self._is_stuck = False  # all that was looked through waits for its key: another look would find nothing else
         self._paused_until_s = 0.0
         self._looked_at_s = 0.0
         self._hurried = 0  # records below this number do not linger
@@ -90,6 +91,7 @@ class Outbox:
         order = None if key is None else (topic, key)
         due_s = now_s + self._options.linger_ms / 1000
         self._queue.append(Letter(self._added, call, order, size + _OVERHEAD, due_s, waiter))
+        self._is_stuck = self._is_stuck and order in self._busy
         self._added += 1
         self._bytes += size + _OVERHEAD
 
@@ -150,7 +152,7 @@ class Outbox:
 
     def _take_batch(self, now_s: float) -> list[Letter]:
         queue = self._queue
-        if not queue or not (self._is_hurried or now_s >= queue[0].due_s):
+        if not queue or self._is_stuck or not (self._is_hurried or now_s >= queue[0].due_s):
             return []
         batch: list[Letter] = []
         kept: list[Letter] = []
@@ -158,6 +160,7 @@ class Outbox:
             letter = queue.popleft()
             (kept if letter.key in self._busy else batch).append(letter)
         queue.extendleft(reversed(kept))
+        self._is_stuck = not batch
         for letter in batch:
             letter.attempts += 1
             if letter.key is not None:
@@ -172,6 +175,7 @@ class Outbox:
         journey.awaited -= 1
         if not journey.awaited:
             self._travelling -= 1
+            self._is_stuck = False
             self._busy.difference_update(each.key for each in journey.letters)
             self._look_back(journey.letters, now_s)
 

@@ -35,6 +35,7 @@ class Runner:
         self._agent = agent
         self._changed = changed
         self._timer: IDelayedCall | None = None
+        self._soon: IDelayedCall | None = None
         self._is_stopped = False
         self._due = self._prodding = False
 
@@ -57,6 +58,9 @@ class Runner:
     def stop(self) -> None:
         """Want nothing more."""
         self._is_stopped = True
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         self._set_timer()
 
     def _told(self, outcome: Any, then: Callable[[Any, float], None]) -> None:
@@ -64,7 +68,8 @@ class Runner:
             outcome.trap(FluxError)
             outcome = outcome.value
         then(outcome, self._clock.seconds())
-        self.prod()
+        if self._soon is None:  # outcomes come in crowds: one look for all of them
+            self._soon = self._clock.callLater(0, self._look)
 
     def _surprised(self, failure: Failure) -> None:
         self._log.failure("a call's outcome could not be dealt with", failure)
@@ -80,6 +85,10 @@ class Runner:
 
     def _wake(self) -> None:
         self._timer = None
+        self.prod()
+
+    def _look(self) -> None:
+        self._soon = None
         self.prod()
 
 
@@ -190,7 +199,7 @@ class Consumer(AwaitingConsumer):
         await self.close()
 
     def _look(self) -> None:
-        if self._is_closing or self._subscription.has_news:
+        if self._is_closing or self._subscription.has_news(self._now_s()):
             waiting, self._waiting = self._waiting, []
             for waiter in waiting:
                 waiter.callback(None)

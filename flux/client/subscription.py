@@ -2,8 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Self
-from uuid import uuid4
+from typing import NamedTuple
 
 from flux.client.agent import Wanted, earliest
 from flux.client.calls import Record
@@ -60,14 +59,9 @@ class Subscription:
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._close_by_s: float | None = None
 
-    @classmethod
-    def of(cls, group: str, topics: str | Sequence[str], member: str | None, options: ConsumerOptions) -> Self:
-        """As a face is told it: one topic or several, and a name or none."""
-        return cls(group, [topics] if isinstance(topics, str) else topics, member or f"flux-{uuid4().hex}", options)
-
     # --- the consumer ---
 
-    def next(self) -> Record | Event | None:
+    def next(self, now_s: float) -> Record | Event | None:
         """What is to be told next, or else the next record; None if nothing is at hand. Partitions take turns.
 
         One record is out at a time: the one before is either :meth:`handled` by now, or counts as never handed out.
@@ -77,7 +71,7 @@ class Subscription:
         for _ in range(len(self._turns)):
             feed = self._turns[0]
             self._turns.rotate(-1)
-            if feed.has_records:
+            if feed.has_records(now_s):
                 record = feed.take()
                 self._lent = record, feed, feed.jumps
                 return record
@@ -90,10 +84,13 @@ class Subscription:
             if self._feeds.get(feed.tp) is feed and feed.jumps == jumps:
                 feed.handled(record)
 
-    @property
-    def has_news(self) -> bool:
+    def has_news(self, now_s: float) -> bool:
         """Whether :meth:`next` has something, or never will."""
-        return bool(self._events) or self.failure is not None or any(feed.has_records for feed in self._feeds.values())
+        return (
+            bool(self._events)
+            or self.failure is not None
+            or any(feed.has_records(now_s) for feed in self._feeds.values())
+        )
 
     @property
     def assignment(self) -> tuple[TopicPartition, ...]:

@@ -4,6 +4,8 @@ Recovery takes a batch of another epoch than this file says for damaged, and Kaf
 digit would cost every record it is about. Where the two do not match, what the batches say is believed instead.
 """
 
+from contextlib import suppress
+
 from flux.crc32c import crc32c
 from flux.interfaces import IDirectory
 from flux.storage.checkpoint import read_file, write_unsynced
@@ -45,6 +47,12 @@ def sync_epochs(directory: IDirectory) -> None:
         finally:
             file.close()
     directory.sync()
+
+
+def discard_epochs(directory: IDirectory) -> None:
+    """Let the next start find nothing it would believe: what is there is not true any more, and cannot be replaced."""
+    with suppress(FileNotFoundError):
+        directory.remove(EPOCHS_CRC)
 
 
 def _crc(data: bytes) -> bytes:

@@ -79,7 +79,7 @@ class Forgetting:
             self._durability.rolled()
 
     def truncate(self, offset: int) -> Deferred[None]:
-        """Forget everything from *offset* on. Fails with :class:`~flux.errors.StorageError`: it was not done, or the disk failed on the way."""
+        """Forget everything from *offset* on. Fails with :class:`~flux.errors.StorageError`: not done, or the disk failed on the way."""
         return self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._truncate(offset)))
 
     async def _truncate(self, offset: int) -> None:

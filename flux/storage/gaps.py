@@ -10,6 +10,7 @@ from flux.interfaces import IDirectory
 from flux.storage.checkpoint import parse, read_file, render, replace_file
 from flux.storage.recovery import Damage
 from flux.storage.segment import file_name
+from flux.storage.space import DISK_FULL
 
 GAPS = "gaps.json"
 
@@ -37,6 +38,7 @@ class Gaps:
     def __init__(self, directory: IDirectory, start_offset: int) -> None:
         """:raises OSError: the disk failed."""
         self.losses: list[Loss] = []
+        self.saved = True  # unless the disk is full: then what the gaps are told by has to stay
         self._directory = directory
         self._known: set[tuple[int, int]] = set()
         data = read_file(directory, GAPS)
@@ -51,7 +53,7 @@ class Gaps:
             self._known = {gap for gap in known if gap[1] > start_offset}
 
     def note(self, loss: Loss) -> None:
-        """Report *loss*, unless its offsets are known to be lost; from then on they are, durably. :raises OSError: they may not be."""
+        """Report *loss*, unless its offsets are known to be lost; from then on they are. :raises OSError: the disk failed."""
         if loss.next > loss.first:
             if (loss.first, loss.next) in self._known:
                 return
@@ -74,4 +76,9 @@ class Gaps:
             self._save()
 
     def _save(self) -> None:
-        replace_file(self._directory, GAPS, render(sorted(self._known)))
+        try:
+            replace_file(self._directory, GAPS, render(sorted(self._known)))
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            self.saved = False

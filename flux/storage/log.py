@@ -21,9 +21,8 @@ from flux.storage.opening import CleanEnd, Opened
 from flux.storage.reading import Reader
 from flux.storage.segments import Segments
 from flux.storage.settings import LogSettings
+from flux.storage.space import DISK_FULL
 from flux.storage.surroundings import Surroundings
-
-_SOFT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @implementer(ILog)
@@ -161,7 +160,7 @@ class Log:
 
     def _refused(self, error: OSError) -> StorageError:
         """Nothing was kept. A full disk passes; a file that could not even be cut back does not."""
-        if error.errno in _SOFT:
+        if error.errno in DISK_FULL:
             self._around.space.exhausted()
             return DiskFull(f"{self.tp}: {error.strerror}; make room under {self._directory.path} and send it again")
         if error.errno == errno.EIO:

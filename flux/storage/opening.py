@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flux.interfaces import IDirectory
 from flux.storage.checking import Checker
 from flux.storage.closed import ClosedSegment
-from flux.storage.epoch_file import EPOCHS, read_epochs, sync_epochs, write_epochs
+from flux.storage.epoch_file import EPOCHS, discard_epochs, read_epochs, sync_epochs, write_epochs
 from flux.storage.epochs import EpochCache
 from flux.storage.gaps import Gaps, Loss
 from flux.storage.hints import adopt_indexes, read_digest, write_hints
@@ -22,6 +22,7 @@ from flux.storage.recovery import NO_LIMIT, Damage, claimed_end, note_all
 from flux.storage.removal import Files, remove_segment, tidy
 from flux.storage.segment import Segment, file_name
 from flux.storage.segments import rolling_name
+from flux.storage.space import DISK_FULL
 
 
 class CleanEnd(NamedTuple):
@@ -121,8 +122,7 @@ class _Opening:
         if clean is None and not created:
             epochs.cut_end(sound_end)
             if bases or rolling:
-                write_epochs(self._directory, epochs)  # durably: what a killed process left may not be
-                sync_epochs(self._directory)
+                self._keep_epochs(epochs)
             self._directory.sync()
         first = self._closed[0].base_offset if self._closed else active.base_offset
         start = min(max(self._start, first), self._next)
@@ -143,6 +143,16 @@ class _Opening:
         except (ValueError, IndexError) as error:
             self._gaps.losses.append(Loss(EPOCHS, 0, 0, 0, 0, f"rebuilt from the batches: {error}"))
             return None
+
+    def _keep_epochs(self, epochs: EpochCache) -> None:
+        """Durably: what a killed process left may not be."""
+        try:
+            write_epochs(self._directory, epochs)
+            sync_epochs(self._directory)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            discard_epochs(self._directory)
 
     # --- one segment after the other
 
@@ -250,10 +260,10 @@ class _Opening:
         floor = max(self._start, self._given)
         if self._next < floor:
             first, self._next = self._next, floor
-            if max(first, self._start) < floor:
-                why = "records that were there before are missing at the end"
-                self._gaps.note(Loss("", 0, 0, max(first, self._start), floor, why))
-        self._cut_tail()
+            why = "records that were there before are missing at the end"
+            self._gaps.note(Loss("", 0, 0, first, floor, why))  # also below the start: it may not be this log's
+        if self._gaps.saved:
+            self._cut_tail()
 
     def _last_segment(self) -> Segment:
         """The one to append to: where offsets jump, a new one."""

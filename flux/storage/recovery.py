@@ -8,9 +8,11 @@ the CRC alone misses 96, the CRC and both checks none.
 import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
-from flux.batch import HEADER_SIZE, BatchHeader, CorruptBatch, read_header
+from flux.crc32c import crc32c
+from flux.envelope import COUNTED_FROM, CRC_FROM, HEADER_SIZE, MAX_BATCH_BYTES, BatchHeader, CorruptBatch
 from flux.interfaces import IFile
 from flux.storage.epochs import EpochCache
 from flux.storage.segment import Segment, Window, check_place
@@ -24,6 +26,8 @@ _MOST_RECORDS = 1 << 20
 _PATTERN_SIZE = 17  # offset, length, epoch, magic
 # Where a batch says how many offsets it takes: the last one's delta, and the number of records.
 _NUMBER, _DELTA_AT, _COUNT_AT = struct.Struct(">i"), 23, 57
+_LENGTH_AT, _CRC_AT = 8, 17
+_CANDIDATES = 64  # looked at for the end of a batch whose length is damaged
 
 
 class Sound(NamedTuple):
@@ -90,10 +94,10 @@ def claimed_end(file: IFile, damage: Damage) -> int:
         if not says:
             return offset + _MOST_RECORDS
         offset += max(says)  # they are equal, unless the damage is in one of them: then one of the two is right
-        try:
-            position += read_header(head).length
-        except CorruptBatch:
+        length = _length(head)
+        if length is None:
             return offset
+        position += length
     return offset
 
 
@@ -107,44 +111,66 @@ def _number(head: bytes, at: int) -> int:
     return -1 if at + _NUMBER.size > len(head) else int(_NUMBER.unpack_from(head, at)[0])
 
 
+def _length(head: bytes) -> int | None:
+    """Of the whole batch, by its header; None if it says nothing that could be."""
+    length = _number(head, _LENGTH_AT) + COUNTED_FROM
+    return length if HEADER_SIZE <= length <= MAX_BATCH_BYTES else None
+
+
 def _any(file: IFile, start: int, end: int) -> bool:
     """Whether there is anything but zeros."""
     return any(any(file.read_at(at, min(_WINDOW, end - at))) for at in range(start, end, _WINDOW))
 
 
 def _resume(window: Window, size: int, position: int, expected: int, epochs: EpochCache, limit: int) -> Sound | None:
-    """The first valid batch after the damaged one at *position*: it tells damage before good data from a torn tail."""
+    """The first valid batch after the damaged one at *position*: it tells damage before good data from a torn tail.
 
-    def valid(at: int) -> Sound | None:
-        try:
-            header = window.batch(at)
-        except CorruptBatch:
-            return None
-        base = header.base_offset
-        near = expected <= base < min(expected + _FURTHEST + 1, limit)
-        return Sound(at, header) if near and epochs.epoch_of(base) in (-1, header.leader_epoch) else None
+    First where the damaged one says it ends, if the next goes on after as many offsets as it says it takes: within it a client's own
+    bytes may look like a batch. If it is the length that is damaged, the CRC tells where it ends. If that does not match anywhere,
+    a batch that another follows is more likely than one that stands alone.
+    """
+    head = window.slice(position, min(position + HEADER_SIZE, size))
+    limit = min(limit, expected + _FURTHEST + 1)
+    length = _length(head)
+    found = None if length is None else _valid(window, position + length, size, expected, limit, epochs)
+    if found is not None and found.header.base_offset - expected in _counts(head):
+        return found
+    alone = followed = None
+    crc, covered = 0, position + CRC_FROM
+    for found in islice(_candidates(window, position + 1, size, expected, limit, epochs), _CANDIDATES):
+        if found.position > covered:
+            crc, covered = crc32c(window.slice(covered, found.position), crc), found.position
+            if crc == _number(head, _CRC_AT) & 0xFFFFFFFF:
+                return found
+        end, after = found.position + found.header.length, found.header.next_offset
+        if followed is None and (end == size or _valid(window, end, size, after, after + 1, epochs)):
+            followed = found
+        alone = alone or found
+    return followed or alone
 
-    # First where the damaged one says it ends: within it a client's own bytes may look like a batch. But that may be what is
-    # damaged, and sound ones be passed over: unless the next goes on after as many offsets as the damaged one says it takes.
-    following = _end_of_damaged(window, position)
-    if following is not None and following < size and (found := valid(following)):
-        if found.header.base_offset - expected in _counts(window.slice(position, position + HEADER_SIZE)):
-            return found
+
+def _candidates(
+    window: Window, position: int, size: int, expected: int, limit: int, epochs: EpochCache
+) -> Iterator[Sound]:
+    """All that look like valid batches at *position* or later."""
     pattern = _plausible(expected)
-    at = window.search(pattern, position + 1, _PATTERN_SIZE)
+    at = window.search(pattern, position, _PATTERN_SIZE)
     while at is not None:
-        if found := valid(at):
-            return found
+        if found := _valid(window, at, size, expected, limit, epochs):
+            yield found
         at = window.search(pattern, at + 1, _PATTERN_SIZE)
-    return None
 
 
-def _end_of_damaged(window: Window, position: int) -> int | None:
-    at = window.cover(position, HEADER_SIZE)  # first: it may replace the data
+def _valid(window: Window, position: int, size: int, expected: int, limit: int, epochs: EpochCache) -> Sound | None:
+    """The batch at *position*, if it is valid and its offset is not below *expected*, and below *limit*."""
+    if position >= size:
+        return None
     try:
-        return position + read_header(window.data, at).length
+        header = window.batch(position)
+        check_place(header, header.base_offset, epochs)
     except CorruptBatch:
         return None
+    return Sound(position, header) if expected <= header.base_offset < limit else None
 
 
 def _plausible(expected: int) -> "re.Pattern[bytes]":

@@ -1,8 +1,13 @@
 """Room on the disk: appends stop before it is full, so that a clean stop still fits."""
 
+import errno
+
 from twisted.logger import Logger
 
 from flux.interfaces import IDirectory
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What passes when somebody makes room, if it is a write that met it; of a sync it is as final as anything."""
 
 _RESERVE = "reserve"
 _SHARE = 20  # the low mark is never more than a twentieth of the disk

@@ -11,7 +11,7 @@ from flux.client.options import ConsumerOptions
 from flux.errors import FluxError, GenerationMismatch, OffsetOutOfRange
 from flux.model import TopicPartition
 from flux.wire.fetch import OffsetFound
-from tests.client.agents import COMMITTED, AgentScene, located, page
+from tests.client.agents import COMMITTED, AgentScene, joined, located, page
 
 READ = "max_bytes=1048576"
 
@@ -23,7 +23,7 @@ class Feeds(SynchronousTestCase):
         self.failed: list[FluxError] = []
         chosen = ConsumerOptions(**options)
         self.membership = Membership("g", "t", "m", chosen, lambda *_: None, self.failed.append)
-        self.membership.generation = 2
+        AgentScene(self.membership).answer("JOIN", joined(2, 0))
         feed = Feed(TopicPartition("t", 0), self.membership, chosen, self.failed.append)
         self.scene = AgentScene(feed)
         return feed
@@ -49,7 +49,7 @@ class Reading(Feeds):
         self.assertEqual(self.scene.calls(), ["OFFSET g t 0"])
         self.scene.answer("OFFSET", located(5))
         self.assertEqual(self.scene.calls(), ["CONSUME t 0 5 wait_ms=500 enc=b64 order=any"])
-        self.assertFalse(feed.has_records)
+        self.assertFalse(feed.has_records(self.scene.now_s))
         self.scene.answer("CONSUME", page("t", 0, 5, 7, next_offset=9))
         self.assertEqual([feed.take().offset, feed.take().offset], [5, 7])
         self.assertTrue(self.scene.calls()[0].startswith("CONSUME t 0 9 "))
@@ -113,7 +113,7 @@ class Reading(Feeds):
         self.scene.calls()
         feed.pause()
         self.scene.answer("CONSUME", page("t", 0, 2))
-        self.assertFalse(feed.has_records)
+        self.assertFalse(feed.has_records(self.scene.now_s))
         feed.resume()
         self.assertEqual(feed.take().offset, 2)
         feed.pause()
@@ -129,7 +129,7 @@ class Reading(Feeds):
         feed.seek(100)
         self.assertEqual(feed.position, 100)
         self.scene.answer("CONSUME t 0 2", page("t", 0, 2, 3))
-        self.assertFalse(feed.has_records)
+        self.assertFalse(feed.has_records(self.scene.now_s))
         self.scene.answer("CONSUME t 0 100", page("t", 0, 100))
         self.assertEqual(feed.take().offset, 100)
 
@@ -171,7 +171,7 @@ class Committing(Feeds):
         self.membership.generation = 3
         feed.doubt()
         self.assertEqual(self.scene.calls(), ["OFFSET g t 0"])
-        self.assertFalse(feed.has_records)
+        self.assertFalse(feed.has_records(self.scene.now_s))
         self.scene.answer("OFFSET", located(0))
         self.scene.advance_to_wake()
         self.assertEqual(self.scene.calls(), ["COMMIT g t m 3 0 1"])
@@ -196,7 +196,7 @@ class Committing(Feeds):
         self.assertEqual(self.scene.calls(), [])
         feed.stop()
         self.assertEqual(self.scene.calls(), ["COMMIT g t m 2 0 2"])
-        self.assertFalse(feed.has_records or feed.is_settled)
+        self.assertFalse(feed.has_records(self.scene.now_s) or feed.is_settled)
         self.scene.answer("COMMIT", COMMITTED)
         self.assertTrue(feed.is_settled)
         self.assertIsNone(feed.wake_at_s)
@@ -220,7 +220,7 @@ class Doubting(Feeds):
             self.handle(feed)
             self.scene.answer("COMMIT", outcome)
             feed.doubt()
-            self.assertFalse(feed.has_records)
+            self.assertFalse(feed.has_records(self.scene.now_s))
             self.scene.answer("OFFSET", located(found))
             self.assertEqual(feed.take().offset, 1)
 
@@ -235,7 +235,7 @@ class Doubting(Feeds):
             feed.doubt()
             self.scene.answer("OFFSET", located(found))
             self.assertGreater(feed.jumps, jumps)
-            self.assertFalse(feed.has_records)
+            self.assertFalse(feed.has_records(self.scene.now_s))
             (call,) = self.scene.calls()
             self.assertTrue(call.startswith(f"CONSUME t 0 {found} "))
 
@@ -256,5 +256,5 @@ class Doubting(Feeds):
         feed.doubt()
         self.scene.answer("CONSUME", page("t", 0, 1))
         self.scene.answer("OFFSET", located(50))
-        self.assertFalse(feed.has_records)
+        self.assertFalse(feed.has_records(self.scene.now_s))
         self.assertTrue(self.scene.calls()[0].startswith("CONSUME t 0 50 "))

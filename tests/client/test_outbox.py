@@ -104,6 +104,8 @@ class Batches(SynchronousTestCase):
         scene.leaving()
         scene.add(*["a"] * 1000, "b")
         self.assertEqual(scene.leaving(), [])
+        scene.add("c")
+        self.assertEqual(scene.leaving(), [])
         scene = Scene(batch=10, max_buffered=10_000)
         scene.add("a")
         scene.leaving()

@@ -30,7 +30,7 @@ class Subscriptions(SynchronousTestCase):
         """A subscription to t with these partitions, each located at 0."""
         subscription = self.subscribe(**options)
         self.scene.answer("JOIN", joined(2, *partitions))
-        self.assertEqual(subscription.next(), Assigned(tuple(map(tp, partitions))))
+        self.assertEqual(subscription.next(self.scene.now_s), Assigned(tuple(map(tp, partitions))))
         for partition in partitions:
             self.scene.answer(f"OFFSET g t {partition}", located(0))
         return subscription
@@ -42,7 +42,7 @@ class Subscriptions(SynchronousTestCase):
         self.scene.answer("HEARTBEAT", GenerationMismatch("over"))
         self.scene.answer("JOIN", joined(generation, *partitions))
         told: list[Event | Record | None] = []
-        while (item := self.subscription.next()) is not None:
+        while (item := self.subscription.next(self.scene.now_s)) is not None:
             told.append(item)
         return told
 
@@ -53,11 +53,11 @@ class Records(Subscriptions):
     def test_partitions_take_turns(self) -> None:
         """Each in its own order; the one before is handled by then, or is not."""
         subscription = self.own(0, 1, prefetch=1)
-        self.assertIsNone(subscription.next())
+        self.assertIsNone(subscription.next(self.scene.now_s))
         self.scene.answer("CONSUME t 0", page("t", 0, 0, 1, 2))
         self.scene.answer("CONSUME t 1", page("t", 1, 0))
         taken = []
-        while isinstance(record := subscription.next(), Record):
+        while isinstance(record := subscription.next(self.scene.now_s), Record):
             taken.append((record.partition, record.offset))
             subscription.handled()
         self.assertEqual(taken, [(0, 0), (1, 0), (0, 1), (0, 2)])
@@ -80,9 +80,9 @@ class Records(Subscriptions):
         self.scene.answer("CONSUME", page("t", 0, 0, 1))
         self.assertEqual(subscription.position("t", 0), 0)
         subscription.pause("t", 0)
-        self.assertIsNone(subscription.next())
+        self.assertIsNone(subscription.next(self.scene.now_s))
         subscription.resume("t", 0)
-        self.assertIsInstance(subscription.next(), Record)
+        self.assertIsInstance(subscription.next(self.scene.now_s), Record)
         subscription.seek("t", 0, 7)
         self.assertEqual(subscription.position("t", 0), 7)
         for refused in (subscription.position, subscription.pause, subscription.resume):
@@ -94,7 +94,7 @@ class Records(Subscriptions):
         """It says nothing about where the consumer is now."""
         subscription = self.own(0, prefetch=1)
         self.scene.answer("CONSUME", page("t", 0, 0, 1))
-        record = subscription.next()
+        record = subscription.next(self.scene.now_s)
         assert isinstance(record, Record)
         subscription.seek("t", 0, 100)
         subscription.handled()
@@ -115,7 +115,7 @@ class Rebalances(Subscriptions):
         """Not even if the partition has come back since: it was somebody else's in between."""
         subscription = self.own(0, prefetch=1)
         self.scene.answer("CONSUME", page("t", 0, 0, 1))
-        record = subscription.next()
+        record = subscription.next(self.scene.now_s)
         assert isinstance(record, Record)
         self.rejoin(3)
         self.rejoin(4, 0)
@@ -128,15 +128,28 @@ class Rebalances(Subscriptions):
         subscription = self.own(0, prefetch=1)
         self.scene.answer("CONSUME", page("t", 0, 0, 1))
         self.assertEqual(self.rejoin(5, 0), [])
-        self.assertIsNone(subscription.next())
+        self.assertIsNone(subscription.next(self.scene.now_s))
         self.scene.answer("OFFSET", located(0))
-        self.assertEqual(subscription.next(), Record("t", 0, 0, b"0"))
+        self.assertEqual(subscription.next(self.scene.now_s), Record("t", 0, 0, b"0"))
+
+    def test_nothing_is_handed_out_once_the_session_may_be_over(self) -> None:
+        """Somebody who slept does not go on as if nothing had happened: the partition may be another's by now."""
+        subscription = self.own(0, prefetch=1, session_ms=6000)
+        self.scene.answer("CONSUME", page("t", 0, 0, 1, 2))
+        self.scene.now_s += 5.9
+        self.assertIsInstance(subscription.next(self.scene.now_s), Record)
+        self.scene.now_s += 0.1
+        self.assertIsNone(subscription.next(self.scene.now_s))
+        self.assertFalse(subscription.has_news(self.scene.now_s))
+        self.scene.answer("HEARTBEAT", Alive())
+        self.assertTrue(subscription.has_news(self.scene.now_s))
+        self.assertIsInstance(subscription.next(self.scene.now_s), Record)
 
     def test_signs_of_life_do_not_wait_for_a_handler(self) -> None:
         """They are the runner's, whatever is out."""
         subscription = self.own(0, prefetch=1)
         self.scene.answer("CONSUME", page("t", 0, 0))
-        subscription.next()
+        subscription.next(self.scene.now_s)
         for _ in range(10):
             while not any(call.startswith("HEARTBEAT") for call in self.scene.calls()):
                 self.scene.advance_to_wake()
@@ -152,7 +165,7 @@ class Failures(Subscriptions):
         subscription = self.subscribe()
         error = NoBroker("gone")
         self.scene.answer("JOIN", error)
-        self.assertEqual(subscription.next(), Survived(error))
+        self.assertEqual(subscription.next(self.scene.now_s), Survived(error))
         self.assertIsNone(subscription.failure)
         self.scene.advance_to_wake()
         self.assertEqual(len(self.scene.calls()), 1)
@@ -174,7 +187,7 @@ class Failures(Subscriptions):
         self.assertIs(subscription.failure, error)
         subscription = self.own(0)
         self.scene.answer("CONSUME", error)
-        self.assertEqual((subscription.failure, subscription.next()), (None, Survived(error)))
+        self.assertEqual((subscription.failure, subscription.next(self.scene.now_s)), (None, Survived(error)))
 
 
 class Closing(Subscriptions):
@@ -184,11 +197,11 @@ class Closing(Subscriptions):
         """Then nothing is wanted any more."""
         subscription = self.own(0, prefetch=1)
         self.scene.answer("CONSUME", page("t", 0, 0, 1))
-        record = subscription.next()
+        record = subscription.next(self.scene.now_s)
         assert isinstance(record, Record)
         subscription.handled()
         subscription.close(self.scene.now_s + 10)
-        self.assertIsNone(subscription.next())
+        self.assertIsNone(subscription.next(self.scene.now_s))
         self.assertEqual(self.scene.calls(), ["COMMIT g t m 2 0 1"])
         self.scene.answer("COMMIT", COMMITTED)
         self.assertEqual(self.scene.calls(), ["LEAVE g t m 2"])

@@ -85,14 +85,12 @@ def _check(broker: BrokerProcess, acked: dict[tuple[int, int], str], sent: set[s
     client = broker.client()
     seen: set[str] = set()
     for partition in range(PARTITIONS):
-        expected_offset = 0
         last_of: dict[str, int] = {}
-        for offset, raw in client.records("events", partition):
+        for expected_offset, (offset, raw) in enumerate(client.records("events", partition)):
             value = raw.decode()
             assert offset == expected_offset, (
                 f"{label}: offset {offset} of partition {partition}, {expected_offset} was due"
             )
-            expected_offset += 1
             assert value in sent, f"{label}: {value} was never sent"
             assert value not in seen, f"{label}: {value} is there twice"
             seen.add(value)

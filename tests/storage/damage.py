@@ -1,5 +1,5 @@
 """A log that was filled and ended, over and over as it was, and what must be true of it after any damage: the oracle of
-``test_damage.py``.
+``test_damaged_batches.py`` and ``test_small_files.py``.
 
 A start always succeeds, what is missing is reported, the rest is there with its value, and no offset is given a second value.
 """
@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import implementer
 
 from flux.batch import walk
 from flux.disk.medium import DirectoryNode
@@ -150,6 +151,7 @@ class Patient:
         """Which offsets are reported: by the start, or to the log by a reader who passed over them."""
         passed_over: list[LogEvent] = []
 
+        @implementer(ILogObserver)
         def observe(event: LogEvent) -> None:
             if event.get("log_format", "").endswith("passed over") and event.get("tp") == TP:
                 passed_over.append(event)

@@ -1,5 +1,6 @@
 """A storage room on the model disk, with a clock that only the test moves."""
 
+import copy
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from twisted.python.failure import Failure
 
 from flux.batch import decode, encode, walk
 from flux.config import StorageConfig
+from flux.disk.medium import DirectoryNode
 from flux.disk.memory import MemoryDirectory, MemoryDisk
 from flux.interfaces import IDirectory, ILog, InThread
 from flux.model import FsyncMode, Record, TopicPartition
@@ -272,6 +274,15 @@ class Scene:
         for suffix in (".index", ".timeindex", ".digest"):
             for path in self.names(suffix):
                 self.lose(path)
+
+    def snapshot(self) -> DirectoryNode:
+        """The disk as it is now, for :meth:`restore`."""
+        return copy.deepcopy(self.disk.top)
+
+    def restore(self, snapshot: DirectoryNode) -> None:
+        """Let the process die, and put the disk back."""
+        self.die()
+        self.disk.top = copy.deepcopy(snapshot)
 
     def batches(self, path: str = FIRST) -> list[tuple[int, int]]:
         """Where each batch of a file begins and ends."""

@@ -217,7 +217,7 @@ class Machine(RuleBasedStateMachine):
 class AnyLife(SynchronousTestCase):
     def test_no_life_breaks_a_promise(self) -> None:
         """Appends, reads, rolls, epochs, retention, truncation, faults, kills, power cuts and restarts in any order."""
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis has no annotation for it
+        run_state_machine_as_test(
             Machine,
             settings=settings(
                 max_examples=EXAMPLES,

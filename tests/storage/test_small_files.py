@@ -131,6 +131,21 @@ class Beside(SynchronousTestCase):
                     patient.recovers(lives=3)
                     patient.again()
 
+    def test_a_start_beyond_the_end_is_reported(self) -> None:
+        """A sound checkpoint of another log: its records are not served, but kept, and offsets go on above."""
+        for ending in ENDINGS:
+            patient = Patient(ending)
+            patient.scene.put_file(STARTS, render({NAME: 50}))
+            logs = patient.scene.names(".log")
+            with case(ending.__name__):
+                scene = patient.scene.start()
+                self.assertEqual([(loss.first, loss.next) for _, loss in scene.manager.losses], [(40, 50)])
+                self.assertEqual((scene.values(), scene.put(b"next", epoch=patient.epoch)), ({}, 50))
+                self.assertEqual(scene.names(".log")[: len(logs)], logs)
+                scene.turn()
+                self.assertEqual(scene.kill().values(), {50: b"next"})
+                self.assertEqual(scene.manager.losses, [])
+
 
 class TheMark(SynchronousTestCase):
     def test_a_clean_mark_that_lies_is_not_believed(self) -> None:

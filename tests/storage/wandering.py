@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from flux.errors import StorageError
 from flux.model import FsyncMode, TopicPartition
@@ -12,7 +13,12 @@ from tests.storage.history import History
 from tests.storage.scene import Scene
 
 ORDERS, EVENTS = TopicPartition("orders", 0), TopicPartition("events", 1)
-SMALL = {"segment_max_bytes": 700, "index_interval_bytes": 150, "checkpoint_interval_ms": 3000, "flush_interval_ms": 500}
+SMALL: dict[str, Any] = {
+    "segment_max_bytes": 700,
+    "index_interval_bytes": 150,
+    "checkpoint_interval_ms": 3000,
+    "flush_interval_ms": 500,
+}
 _LIVES = 5  # starts in a row that a plan may stop before it is called off
 
 
