@@ -131,6 +131,8 @@ class Subscription:
     @property
     def wake_at_s(self) -> float | None:
         """When something is wanted next, if nothing happens before."""
+        if self._is_at_its_end:
+            return None
         return earliest(
             self._close_by_s,
             *(membership.wake_at_s for membership in self._memberships),
@@ -139,7 +141,7 @@ class Subscription:
 
     def wants(self, now_s: float) -> list[Wanted]:
         """Signs of life, commits, and more records."""
-        if self.failure is not None and self._close_by_s is None:
+        if self._is_at_its_end:
             return []
         if self._close_by_s is not None and all(feed.is_settled for feed in self._feeds.values()):
             for membership in self._memberships:
@@ -152,6 +154,10 @@ class Subscription:
         return wanted
 
     # --- inside ---
+
+    @property
+    def _is_at_its_end(self) -> bool:
+        return self.failure is not None and self._close_by_s is None
 
     def _feed(self, topic: str, partition: int) -> Feed:
         tp = TopicPartition(topic, partition)

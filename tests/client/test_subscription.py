@@ -178,6 +178,7 @@ class Failures(Subscriptions):
         self.scene.answer("JOIN g b", BadRequest("no"))
         self.assertIs(subscription.failure, error)
         self.assertEqual(self.scene.calls(), [])
+        self.assertIsNone(subscription.wake_at_s)
 
     def test_an_offset_that_is_not_there_is_the_end_if_the_options_say_so(self) -> None:
         """Else it is told."""

@@ -103,7 +103,7 @@ class File(SynchronousTestCase):
         write_epochs(self.root, EpochCache([(0, 0)]))
         sync_epochs(self.root)
         outcomes = set()
-        for seed in range(60):
+        for seed in range(300):
             disk = MemoryDisk(Random(seed))
             write_epochs(disk.root, EpochCache([(0, 0)]))
             sync_epochs(disk.root)
