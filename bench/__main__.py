@@ -57,7 +57,14 @@ def _produce(
         template, expect = (PRODUCE, "|OK|") if server.name == "flux" else (XADD, "$")
         lines = {"flux": 1, "redis": 2}[server.name]
         return generator.run(
-            server, template, depth=depth, connections=connections, requests=requests, size=options.size, expect=expect, lines=lines
+            server,
+            template,
+            depth=depth,
+            connections=connections,
+            requests=requests,
+            size=options.size,
+            expect=expect,
+            lines=lines,
         )
 
     with contextlib.ExitStack() as stack:
@@ -74,15 +81,21 @@ def _consume(generator: Generator, options: argparse.Namespace) -> dict[str, obj
 
         def drive(server: Server) -> Measured:
             return generator.run(
-                server, CONSUME, depth=2, connections=1, requests=1000, size=0, expect="messages=", step=1000, modulo=90_000
+                server,
+                CONSUME,
+                depth=2,
+                connections=1,
+                requests=1000,
+                size=0,
+                expect="messages=",
+                step=1000,
+                modulo=90_000,
             )
 
         return _row("CONSUME, answers of 1,000 records", [server], options.repeat, drive)
 
 
-def _row(
-    name: str, servers: list[Server], repeat: int, drive: Callable[[Server], Measured]
-) -> dict[str, object]:
+def _row(name: str, servers: list[Server], repeat: int, drive: Callable[[Server], Measured]) -> dict[str, object]:
     runs: dict[str, list[Measured]] = {server.name: [] for server in servers}
     for _ in range(repeat):
         for server in servers:
@@ -100,9 +113,7 @@ def _row(
             },
         }
     if "redis" in runs:
-        flux_rate, redis_rate = (
-            statistics.median(run.per_second for run in runs[name]) for name in ("flux", "redis")
-        )
+        flux_rate, redis_rate = (statistics.median(run.per_second for run in runs[name]) for name in ("flux", "redis"))
         row["ratio"] = flux_rate / redis_rate
     return row
 

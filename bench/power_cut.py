@@ -163,7 +163,10 @@ def _missing(medium: Medium, mode: str, acked: dict[tuple[int, int], str]) -> in
 
 def _read(server: Server, partition: int) -> Iterator[tuple[tuple[int, int], str]]:
     offset = 0
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection, connection.makefile("rb") as replies:
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection,
+        connection.makefile("rb") as replies,
+    ):
         while True:
             connection.sendall(b"V1|1|CONSUME|events %d %d reset=earliest\n" % (partition, offset))
             payload = replies.readline().decode().split("|", 3)[3]

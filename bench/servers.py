@@ -49,7 +49,14 @@ def redis(fsync: str, directory: Path | None = None) -> Iterator[Server]:
     """``redis-server`` with an append-only file synced ``everysec`` or ``always``, and no snapshots."""
     with _directory(directory) as place:
         port = free_port()
-        options = {"port": port, "bind": "127.0.0.1", "dir": place, "save": "", "appendonly": "yes", "appendfsync": fsync}
+        options = {
+            "port": port,
+            "bind": "127.0.0.1",
+            "dir": place,
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": fsync,
+        }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         with _running("redis", ["redis-server", *words], port, place) as server:
             yield server

@@ -150,7 +150,9 @@ class ILog(Interface):
     size_bytes: int = Attribute("Bytes in its segments.")
     last_epoch: int = Attribute("The leader epoch of the last stretch, -1 if nothing was ever written.")
     failure: StorageError | None = Attribute("Why nothing more is written, once a sync or a write has failed for good.")
-    retention_limit: Callable[[], int] = Attribute("Set by the owner: retention never passes this offset (the high watermark).")
+    retention_limit: Callable[[], int] = Attribute(
+        "Set by the owner: retention never passes this offset (the high watermark)."
+    )
 
     def append(batch: EncodedBatch, leader_epoch: int) -> int:
         """Write *batch* at the end, stamped with its base offset and *leader_epoch*; return the base offset.
@@ -220,7 +222,9 @@ class IPartition(Interface):
     log_start: int = Attribute("The first offset still held.")
     log_end: int = Attribute("One past the last offset appended.")
     size_bytes: int = Attribute("Bytes in the log's segments.")
-    max_message_bytes: int | None = Attribute("The topic's limit on key and value of a record together; None: it has none of its own.")
+    max_message_bytes: int | None = Attribute(
+        "The topic's limit on key and value of a record together; None: it has none of its own."
+    )
 
     def append(batch: EncodedBatch, acks: Acks) -> Appended:
         """Append now, in call order, without waiting.
@@ -321,7 +325,9 @@ class IGroupCoordinator(Interface):
     Everything may fail with StorageError, and with ShuttingDown before the start and after the stop.
     """
 
-    def join(group: str, topic: str, member: str, assignor: str | None, session_ms: int | None) -> "Deferred[Assignment]":
+    def join(
+        group: str, topic: str, member: str, assignor: str | None, session_ms: int | None
+    ) -> "Deferred[Assignment]":
         """Become, or stay, a member. :raises BadRequest: a name, the session or the assignor. :raises Throttled: a limit."""
 
     def sync(group: str, topic: str, member: str, generation: int) -> "Deferred[Assignment]":

@@ -112,7 +112,5 @@ def check_topic_name(name: str) -> str:
     """
     if not TOPIC_NAME.match(name) or name in (".", "..") or name.startswith("__"):
         shown = name if len(name) <= 60 else name[:60] + "…"
-        raise BadRequest(
-            f"topic: {shown!r} is not a topic name; use 1 to 249 of A-Z a-z 0-9 . _ - and no leading __"
-        )
+        raise BadRequest(f"topic: {shown!r} is not a topic name; use 1 to 249 of A-Z a-z 0-9 . _ - and no leading __")
     return name

@@ -13,7 +13,7 @@ class Job:
     """One sync; ``outcome`` is what done() was told, False before."""
 
     def __init__(self, error: Exception | None, then: Callable[[], None]) -> None:
-        self.outcome: BaseException | None | bool = False
+        self.outcome: BaseException | bool | None = False
         self._error = error
         self._then = then
 

@@ -43,7 +43,7 @@ class WhileRunning(SynchronousTestCase):
                         scene.manager._around.open_segments.close()  # so that it is read from the disk again
                         scene.flip_bit(FIRST, scene.batches()[1][0] + at, bit)
                         self.assertEqual(scene.values(), left)
-                        self.assertEqual([record.offset for record in scene.records(4)][0], 6)
+                        self.assertEqual(next(record.offset for record in scene.records(4)), 6)
                         self.assertEqual(scene.restart().values(), left)
                         self.assertEqual(scene.put(b"next", epoch=3), 15)
 
