@@ -236,7 +236,7 @@ class IPartition(Interface):
     def when_acknowledged(appended: Appended, acks: Acks) -> "Deferred[int] | None":
         """None if *acks* is satisfied already, else a Deferred that fires when it is.
 
-        It fails with ReplicationTimeout, StorageError, NotLeader (leadership moved on meanwhile) or ShuttingDown.
+        It fails with ReplicationTimeout (in time, or because leadership moved on meanwhile), StorageError or ShuttingDown.
         """
 
     def fetch(offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> "Deferred[Fetched]":

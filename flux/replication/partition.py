@@ -14,6 +14,7 @@ from flux.errors import (
     NotEnoughReplicas,
     NotLeader,
     OffsetOutOfRange,
+    ReplicationTimeout,
 )
 from flux.interfaces import ILog, IPartition
 from flux.model import Acks, Appended, Fetched, Role, TopicPartition
@@ -128,12 +129,7 @@ class Partition:
             return None
         leadership = self._leadership
         if leadership is None or leadership.epoch != appended.leader_epoch:
-            return fail(
-                NotLeader(
-                    f"{self.tp}: epoch {appended.leader_epoch} ended before the append was confirmed;"
-                    " whether it stays is unknown"
-                )
-            )
+            return fail(self._unconfirmed(appended.leader_epoch))
         return leadership.acknowledged(appended, acks)
 
     def fetch(self, offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> "Deferred[Fetched]":
@@ -160,7 +156,7 @@ class Partition:
         if leadership is not None and leadership.epoch == leader_epoch:
             leadership.stored(isr)
             return
-        self._change_epoch(leader_epoch, NotLeader(f"{self.tp}: epoch {leader_epoch} began"))
+        self._change_epoch(leader_epoch, self._unconfirmed(self.leader_epoch))
         progress = ReplicaProgress(
             replicas,
             isr,
@@ -185,7 +181,7 @@ class Partition:
     def follow(self, leader_epoch: int, leader: str) -> None:
         """Follow in *leader_epoch*. *leader* says who leads, as a sentence goes on: ``is led by broker 1``."""
         self._refusal = NotLeader(f"{self.tp} {leader}, epoch {leader_epoch}; this broker only follows")
-        self._change_epoch(leader_epoch, self._refusal)
+        self._change_epoch(leader_epoch, self._unconfirmed(self.leader_epoch))
 
     def close(self, reason: FluxError) -> None:
         """The partition is gone: whatever waits fails with *reason*, and so does whoever comes."""
@@ -272,6 +268,12 @@ class Partition:
         )
 
     # --- inside ---
+
+    def _unconfirmed(self, leader_epoch: int) -> ReplicationTimeout:
+        """What waiters of an ended epoch are told. Not NotLeader: that promises that nothing was appended, and is tried again elsewhere."""
+        return ReplicationTimeout(
+            f"partition {self.tp}: appended in epoch {leader_epoch}, which ended before that was confirmed; whether it stays is unknown"
+        )
 
     def _must_lead(self) -> Leadership:
         if self._leadership is None:

@@ -8,6 +8,7 @@ from flux.batch import encode
 from flux.errors import (
     NotLeader,
     OffsetOutOfRange,
+    ReplicationTimeout,
     StorageError,
 )
 from flux.interfaces import IPartition
@@ -147,7 +148,7 @@ class RoleTests(PartitionCase):
         self.partition.follow(1, "has no leader")
         for waiting in waits:
             assert waiting is not None
-            self.failureResultOf(waiting, NotLeader)
+            self.failureResultOf(waiting, ReplicationTimeout)
         turn(self.clock)
 
     def test_an_append_of_an_ended_epoch_is_not_acknowledged(self) -> None:
@@ -157,7 +158,7 @@ class RoleTests(PartitionCase):
         turn(self.clock)
         waiting = self.partition.when_acknowledged(appended, Acks.LEADER)
         assert waiting is not None
-        self.failureResultOf(waiting, NotLeader)
+        self.failureResultOf(waiting, ReplicationTimeout)
 
     def test_the_watermark_outlives_roles(self) -> None:
         """It stays while this broker follows, and goes on when it leads again."""
