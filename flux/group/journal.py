@@ -7,7 +7,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flux.batch import decode, encode, walk
-from flux.errors import FluxError, NotLeader, StorageError
+from flux.errors import FluxError, NotLeader, ReplicationTimeout, StorageError
 from flux.group import records
 from flux.group.offsets import OffsetChange
 from flux.group.records import Change
@@ -143,8 +143,9 @@ class Journal:
             self._durable.fail(reason)
 
     def _unacknowledged(self, failure: Failure, end: int) -> None:
-        if failure.check(NotLeader):
+        if failure.check(ReplicationTimeout):
             # Leadership is lost, the log is not: what was applied is still what it says. Who waits does not know, who comes later will.
+            # NOT_LEADER to him, because asking a group twice does no harm.
             self._durable.release(NotLeader(str(failure.value)))
             self._records.flush().addCallbacks(lambda _: self._durable.advance(end), self._failed)
         else:

@@ -45,6 +45,9 @@ class EpochCache:
 
     def epoch_of(self, offset: int) -> int:
         """The epoch *offset* was written in, -1 if that is unknown."""
+        entries = self.entries
+        if entries and offset >= entries[-1][1]:
+            return entries[-1][0]  # as a rule: asked for every batch that is read
         at = bisect_right(self.entries, offset, key=lambda entry: entry[1])
         return self.entries[at - 1][0] if at else -1
 

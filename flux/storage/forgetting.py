@@ -12,7 +12,7 @@ from flux.storage.retention import new_start
 from flux.storage.segments import Segments
 from flux.storage.settings import LogSettings
 from flux.storage.surroundings import Surroundings
-from flux.storage.truncation import cut_files
+from flux.storage.truncation import batch_end_before, cut_files
 
 
 class Forgetting:
@@ -101,26 +101,21 @@ class Forgetting:
 
     async def _cut(self, offset: int) -> None:
         around, segments = self._around, self._segments
+        directory, closed, base = segments.directory, segments.closed, segments.active.base_offset
+        bases = [*(segment.base_offset for segment in closed), base]
         try:
-            await around.checkpoints.lower(str(self._tp), offset)
+            # Where it will really end: of a recovery point above that the next start would think that something is lost.
+            end = await around.in_flusher(batch_end_before, directory, bases, offset)
+            self._durability.lower(end)
+            await around.checkpoints.lower(str(self._tp), end)
         except OSError as error:
             raise StorageError(
                 f"{self._tp}: it was not truncated, a checkpoint could not be lowered: {error}"
             ) from error
+        interval = around.open_segments.index_interval
         try:
-            left = await around.in_flusher(
-                cut_files,
-                segments.directory,
-                segments.closed,
-                segments.active.base_offset,
-                segments.epochs,
-                offset,
-                around.open_segments.index_interval,
-            )
-            if left.end_offset < offset:  # it was in the middle of a batch: or the next start would skip what that held
-                await around.checkpoints.lower(str(self._tp), left.end_offset)
+            left = await around.in_flusher(cut_files, directory, closed, base, segments.epochs, end, interval)
         except OSError as error:
             raise self._durability.fail(error) from error
         segments.replace(left)
-        self._durability.lower(left.end_offset)
-        await around.in_reader(around.open_segments.drop, segments.directory.path)
+        await around.in_reader(around.open_segments.drop, directory.path)

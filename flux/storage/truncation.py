@@ -1,6 +1,8 @@
 """Cutting a log's end: what a follower does when its leader's history is another. Runs in the flusher's thread."""
 
-from flux.interfaces import IDirectory
+from collections.abc import Sequence
+
+from flux.interfaces import IDirectory, IFile
 from flux.storage.closed import ClosedSegment
 from flux.storage.epoch_file import sync_epochs, write_epochs
 from flux.storage.epochs import EpochCache
@@ -12,22 +14,32 @@ from flux.storage.segment import Segment, file_name
 from flux.storage.segments import Remainder
 
 
+def batch_end_before(directory: IDirectory, bases: Sequence[int], offset: int) -> int:
+    """One past the last batch that lies wholly below *offset*, in the segments that begin at *bases*. :raises OSError: the disk failed."""
+    base = max((base for base in bases if base <= offset), default=bases[0])
+    file = directory.open(file_name(base))
+    try:
+        return _place(file, base, max(offset, base))[0]
+    finally:
+        file.close()
+
+
 def cut_files(
     directory: IDirectory, closed: list[ClosedSegment], base: int, epochs: EpochCache, offset: int, index_interval: int
 ) -> Remainder:
-    """Remove everything from the batch that holds *offset* on, durably, highest segment first; *base* is that of the active one.
+    """Remove everything from *offset* on, where a batch ends, durably, highest segment first; *base* is that of the active one.
 
     A crash at any instant leaves a log without a hole. Nothing that was handed in is changed. :raises OSError: the log cannot be used
     any more.
     """
     closed = list(closed)
-    while closed and base >= offset:
+    while closed and base > offset:
         remove_segment(directory, base)
         base = closed.pop().base_offset
     remove_hints(directory, base)
     file = directory.open(file_name(base))
     try:
-        end, position = _place(Segment(base, file, index_interval), max(offset, base))
+        end, position = _place(file, base, max(offset, base))
         file.truncate(position)
         file.datasync()
         left = Segment(base, file, index_interval)
@@ -44,13 +56,13 @@ def cut_files(
     return Remainder(closed, left, kept, end)
 
 
-def _place(segment: Segment, offset: int) -> tuple[int, int]:
+def _place(file: IFile, base: int, offset: int) -> tuple[int, int]:
     """Where the last sound batch ends that lies below *offset*: the offset, and the position in the file.
 
     Damage after it goes too: what it held will come again from the leader.
     """
-    end, position = segment.base_offset, 0
-    for found in scan(segment.file, 0, segment.base_offset, EpochCache()):
+    end, position = base, 0
+    for found in scan(file, 0, base, EpochCache()):
         if isinstance(found, Sound):
             if found.header.next_offset > offset:
                 break
