@@ -9,12 +9,13 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.model import FsyncMode
-from tests.storage.defects import DEFECTS, EQUIVALENT, Layer
+from tests.storage.defects import DEFECTS, EQUIVALENT
 from tests.storage.history import Broken
+from tests.storage.layer import Layer
 from tests.storage.wandering import Wanderer, wander
 
 EXAMPLES = int(os.environ.get("FLUX_TEST_EXAMPLES", "40"))
-LIVES = 160  # the shyest defect (a checkpoint overwritten in place) is found within the first 80
+LIVES = 100  # each is found within the first 20
 STEPS = 30
 
 

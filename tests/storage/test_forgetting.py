@@ -155,6 +155,16 @@ class TheEnd(SynchronousTestCase):
         self.assertEqual((scene.log.start_offset, scene.log.end_offset), (3, 8))
         self.assertEqual(scene.put(b"x", epoch=2), 8)
 
+    def test_a_flush_asked_for_meanwhile_is_answered(self) -> None:
+        """When it is over."""
+        scene = filled(queued=True)
+        cut = scene.log.truncate(9)
+        scene.turn(1)
+        flushed = scene.log.flush()
+        scene.turn(20)
+        self.successResultOf(cut)
+        self.successResultOf(flushed)
+
     def test_a_segment_rolled_by_age_is_no_obstacle(self) -> None:
         """It is empty, and its name is provisional."""
         scene = Scene(queued=True, segment_max_age_seconds=60, retention_interval_ms=1000).start()

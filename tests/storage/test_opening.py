@@ -40,6 +40,15 @@ class Cost(SynchronousTestCase):
         )
         self.assertEqual(len([call for call in made if call.path.endswith("index") and call.kind == "open"]), 2)
 
+    def test_a_mark_that_is_not_believed_leaves_nothing_open(self) -> None:
+        """The segment is opened again, for checking."""
+        scene = Scene().start()
+        scene.fill(3)
+        scene.stop()
+        scene.lose_hints()
+        scene.start()
+        self.assertEqual((len(scene.disk.opened), scene.manager.losses), (1, []))
+
     def test_an_unclean_start_reads_what_the_recovery_point_does_not_cover(self) -> None:
         """From the medium, and it is durable before anything is served."""
         scene = Scene(FsyncMode.NEVER, segment_max_bytes=500).start()
@@ -50,6 +59,26 @@ class Cost(SynchronousTestCase):
         dropped = [call.path for call in scene.disk.log[calls:] if call.kind == "drop_cache"]
         self.assertEqual(dropped, ["/" + path for path in scene.names(".log")])
         self.assertEqual(scene.log.flushed.value, 40)
+
+
+class Leftovers(SynchronousTestCase):
+    def test_what_a_crash_left_over_goes(self) -> None:
+        """A removal or a replacement that was interrupted, and what belongs to a segment that is gone."""
+        for clean in (True, False):
+            scene = Scene().start()
+            before = scene.fill(3)
+            scene.stop() if clean else scene.die()
+            left = [
+                f"{4:020d}.digest",
+                f"{4:020d}.index",
+                f"{0:020d}.log.deleted",
+                f"{0:020d}.index.now",
+                f"{2:020d}.digest.new",
+            ]
+            for name in left:
+                scene.put_file(f"{DIRECTORY}/{name}", b"left")
+            self.assertEqual(scene.start().values(), before)
+            self.assertFalse({f"{DIRECTORY}/{name}" for name in left} & set(scene.names()))
 
 
 class Tails(SynchronousTestCase):

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from flux.interfaces import IDirectory, IFile
 from flux.model import FsyncMode, TopicPartition
-from tests.storage.defects import Layer
+from tests.storage.layer import Layer
 from tests.storage.scene import TP, Scene
 
 

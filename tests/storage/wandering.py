@@ -8,8 +8,8 @@ from typing import Any
 from flux.errors import StorageError
 from flux.model import FsyncMode, TopicPartition
 from flux.testing import Stopped
-from tests.storage.defects import Layer
 from tests.storage.history import History
+from tests.storage.layer import Layer
 from tests.storage.scene import Scene
 
 ORDERS, EVENTS = TopicPartition("orders", 0), TopicPartition("events", 1)
