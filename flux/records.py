@@ -4,12 +4,12 @@
 
     length | attributes (1) | timestamp delta | offset delta | key length, key | value length, value | header count, headers
 
-Every length and delta is a zigzag varint (:mod:`flux.varint`); a length of -1 is null. :func:`join` and :func:`values` are the
+Every length and delta is a zigzag varint (:mod:`flux.varint`); a length of -1 is null. :func:`join` and :func:`read_run` are the
 two hot paths of the broker: they know the common record by its shape and leave any other to the general reader and writer.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from flux import varint
 from flux.model import Header
@@ -140,11 +140,24 @@ _UPPER = [byte << 6 for byte in range(128)] + [_FAR] * 128  # by its second byte
 _KEY_FIELD = [1 + number for number in _ONE]  # what a key takes, length included
 _KEY_FIELD[1] = 1  # null
 
+_SIGNED = [
+    (byte >> 1) ^ -(byte & 1) for byte in range(128)
+]  # a timestamp delta of one byte; past the end: a longer one
+
 _AT_ONCE = 256  # records read before the caller looks whether it has enough
 
 
-def values(payload: bytes, at: int, offset_delta: int, count: int) -> tuple[list[bytes | None], int]:
-    """The values of some of the *count* records from position *at* on, at least one, and the position after them.
+class Run(NamedTuple):
+    """Some records that follow each other, column by column, and the position after them."""
+
+    timestamp_deltas: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    at: int
+
+
+def read_run(payload: bytes, at: int, offset_delta: int, count: int) -> Run:
+    """Some of the *count* records from position *at* on, at least one.
 
     The first has *offset_delta*, and the others follow without a gap: :func:`flux.batch.from_wire` lets no other batch in.
 
@@ -153,21 +166,26 @@ def values(payload: bytes, at: int, offset_delta: int, count: int) -> tuple[list
     size = len(varint.write(offset_delta))
     count = min(count, (1 << 7 * size - 1) - offset_delta, _AT_ONCE)  # offset deltas of one size
     to_key = 3 + size  # length, attributes, timestamp delta, offset delta
-    found: list[bytes | None] = []
-    add = found.append
-    one, lower, upper, key_field = _ONE, _LOWER, _UPPER, _KEY_FIELD
+    deltas: list[int] = []
+    keys: list[bytes | None] = []
+    values: list[bytes | None] = []
+    add_delta, add_key, add_value = deltas.append, keys.append, values.append
+    one, lower, upper, key_field, signed = _ONE, _LOWER, _UPPER, _KEY_FIELD, _SIGNED
     for expected in range(offset_delta, offset_delta + count):
         start = at
         try:
             if payload[at] < 128:
-                if payload[at + 2] > 127:  # a timestamp delta of more than one byte
-                    raise IndexError
+                timestamp_delta = signed[payload[at + 2]]
                 at += to_key
             else:
-                if payload[at + 1] > 127 or payload[at + 3] > 127:
+                if payload[at + 1] > 127:
                     raise IndexError
+                timestamp_delta = signed[payload[at + 3]]
                 at += to_key + 1
-            at += key_field[payload[at]]
+            key_size = payload[at]
+            key_at = at + 1
+            at += key_field[key_size]
+            key = payload[key_at:at] if key_size != 1 else None
             first = payload[at]
             if first < 128:
                 at += 1
@@ -177,18 +195,22 @@ def values(payload: bytes, at: int, offset_delta: int, count: int) -> tuple[list
                 stop = at + lower[first] + upper[payload[at - 1]]
             if payload[stop]:  # headers
                 raise IndexError
-            add(payload[at:stop])
+            add_value(payload[at:stop])
+            add_key(key)
+            add_delta(timestamp_delta)
             at = stop + 1
         except IndexError:
-            (_, delta, _, value, _), at = _read_one(payload, start)
+            (timestamp_delta, delta, key, value, _), at = _read_one(payload, start)
             if delta != expected:
                 raise ValueError(f"a record has offset delta {delta} where {expected} should be") from None
-            add(value)
-    return found, at
+            add_value(value)
+            add_key(key)
+            add_delta(timestamp_delta)
+    return Run(deltas, keys, values, at)
 
 
 def skip(payload: bytes, count: int) -> int:
-    """The position after the first *count* records. Raises as :func:`values` does."""
+    """The position after the first *count* records. Raises as :func:`read_run` does."""
     at = 0
     for _ in range(count):
         first = payload[at]

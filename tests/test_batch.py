@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from flux.batch import (
     HEADER_SIZE,
+    Columns,
     CorruptBatch,
     check,
     columns,
@@ -70,7 +71,8 @@ class RoundTripTests(SynchronousTestCase):
                 self.assertEqual(
                     [(record.key, record.value) for record in decode(data)], list(zip(keys, values, strict=True))
                 )
-                self.assertEqual(columns(data, 0, count, count + 1, 1 << 30), (list(range(count)), values, count))
+                expected = Columns(list(range(count)), [NOW_MS] * count, keys, values, count)
+                self.assertEqual(columns(data, 0, count, count + 1, 1 << 30), expected)
 
     def test_the_bytes_are_those_of_the_format(self) -> None:
         """One record, spelled out."""
@@ -103,6 +105,7 @@ class RoundTripTests(SynchronousTestCase):
         data = placed(encode([b"a", b"b"], [b"1", b"2"], NOW_MS, [5, 9]))
         data = sealed(patched(data, ATTRIBUTES, struct.pack(">h", LOG_APPEND_TIME)))
         self.assertEqual([record.timestamp_ms for record in decode(data)], [9, 9])
+        self.assertEqual(columns(data, 0, 2, 2, 99).timestamps_ms, [9, 9])
 
 
 @st.composite
@@ -156,7 +159,13 @@ class SelectionTests(SynchronousTestCase):
             next_offset = min(overlapping[-1].next_offset, end) if overlapping else start
         self.assertEqual(
             columns(data, start, end, max_records, max_bytes),
-            ([record.offset for record in taken], [record.value for record in taken], next_offset),
+            Columns(
+                [record.offset for record in taken],
+                [record.timestamp_ms for record in taken],
+                [record.key for record in taken],
+                [record.value for record in taken],
+                next_offset,
+            ),
         )
 
     @given(logs(), st.integers(1, 5), st.integers(0, 200))
@@ -164,7 +173,8 @@ class SelectionTests(SynchronousTestCase):
         """Whatever the limits."""
         headers = [header for header, _ in walk(data)]
         end = headers[-1].next_offset if headers else 0
-        offset, seen = 0, []
+        offset = 0
+        seen: list[int] = []
         while offset < end:
             found = columns(data, offset, end, max_records, max_bytes)
             self.assertGreater(found.next_offset, offset)
@@ -180,8 +190,9 @@ class SelectionTests(SynchronousTestCase):
             for end in (1, 2, 63, 64, 65, 99, 100, 101):
                 with self.subTest(step=step, end=end):
                     offsets = list(range(0, min(end, 100), step))
-                    expected = offsets, [b"%d" % at for at in offsets], min(end, 100)
-                    self.assertEqual(columns(data, 0, end, 1000, 1 << 20), expected)
+                    found = columns(data, 0, end, 1000, 1 << 20)
+                    self.assertEqual((found.offsets, found.next_offset), (offsets, min(end, 100)))
+                    self.assertEqual(found.values, [b"%d" % at for at in offsets])
                     self.assertEqual([record.offset for record in decode(data, 0, end)], offsets)
 
     def test_limits_count_across_batches(self) -> None:
@@ -194,20 +205,20 @@ class SelectionTests(SynchronousTestCase):
         for fitting in (1, 2, 63, 64, 65, 99, 100, 101, 163, 164, 165, 250, 251, 299, 300):
             for limits in ((fitting, 1 << 20), (300, fitting * 10), (300, fitting * 10 + 9), (fitting, fitting * 10)):
                 with self.subTest(limits=limits):
-                    expected = list(range(fitting)), values[:fitting], fitting
+                    expected = Columns(list(range(fitting)), [0] * fitting, [b""] * fitting, values[:fitting], fitting)
                     self.assertEqual(columns(data, 0, 1000, *limits), expected)
-        self.assertEqual(columns(data, 99, 1000, 300, 0), ([99], [values[99]], 100))
+        self.assertEqual(columns(data, 99, 1000, 300, 0), ([99], [0], [b""], [values[99]], 100))
 
     def test_no_records_are_wanted(self) -> None:
         """Then none are found, and the reader stays where it is."""
         for data in (placed(encode([b"k"], [b"v"], 0)), with_gaps([(0, b"v")], 3)):
-            self.assertEqual(columns(data, 0, 4, 0, 100), ([], [], 0))
+            self.assertEqual(columns(data, 0, 4, 0, 100), ([], [], [], [], 0))
 
     def test_a_batch_out_of_range_is_not_touched(self) -> None:
         """Its damage is found by whoever reads it."""
         good = placed(encode([b"a", b"b"], [b"1", b"2"], NOW_MS), 10)
         bad = patched(placed(encode([b"c"], [b"3"], NOW_MS), 12), MAX_MS, bytes(8))
         self.assertEqual([record.offset for record in decode(good + bad, 0, 12)], [10, 11])
-        self.assertEqual(columns(good + bad, 0, 12, 9, 99), ([10, 11], [b"1", b"2"], 12))
+        self.assertEqual(columns(good + bad, 0, 12, 9, 99).values, [b"1", b"2"])
         for read in (lambda: decode(good + bad, 12), lambda: columns(good + bad, 12, 13, 9, 99)):
             self.assertIn("base offset 12", str(self.assertRaises(CorruptBatch, read)))

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from flux.batch import CorruptBatch, EncodedBatch, columns, decode, encode, from_wire, walk
+from flux.batch import Columns, CorruptBatch, EncodedBatch, columns, decode, encode, from_wire, walk
 from tests.batches import (
     ATTRIBUTES,
     BASE_MS,
@@ -102,7 +102,13 @@ class DamageTests(SynchronousTestCase):
         again = placed(batch, 100)
         found = decode(again)
         self.assertEqual(len(found), batch.count)
-        expected = [record.offset for record in found], [record.value for record in found], 100 + batch.count
+        expected = Columns(
+            [record.offset for record in found],
+            [record.timestamp_ms for record in found],
+            [record.key for record in found],
+            [record.value for record in found],
+            100 + batch.count,
+        )
         self.assertEqual(columns(again, 0, 1 << 62, batch.count + 1, 1 << 30), expected)
 
     @BOUNDED
@@ -136,7 +142,7 @@ class DamageTests(SynchronousTestCase):
         data = batch_from(placed(encode([b"", b""], [b"", b""], NOW_MS))[61:] + b"x", 2)
         for read in (lambda: decode(data), lambda: columns(data, 0, 2, 2, 0)):
             self.assertIn("1 bytes after the last one", str(self.assertRaises(CorruptBatch, read)))
-        self.assertEqual(columns(data, 0, 1, 2, 0), ([0], [b""], 1))
+        self.assertEqual(columns(data, 0, 1, 2, 0), ([0], [NOW_MS], [b""], [b""], 1))
 
     def test_great_counts_cost_nothing(self) -> None:
         """Of records, and of a record's headers: refused by what is there, not by counting to 2^31."""
@@ -147,4 +153,4 @@ class DamageTests(SynchronousTestCase):
             self.assertRaises(CorruptBatch, decode, data)
         empty = batch_from(b"", 0, last_offset_delta=most)
         self.read_every_way(empty)
-        self.assertEqual(columns(empty, 0, 1 << 62, 1, 1), ([], [], most + 1))
+        self.assertEqual(columns(empty, 0, 1 << 62, 1, 1), ([], [], [], [], most + 1))

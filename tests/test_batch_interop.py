@@ -180,6 +180,7 @@ class WeReadTheirsTests(SynchronousTestCase):
                     self.assertEqual(decode(stored), as_records(ROWS, 5000))
                     found = columns(stored, 5003, 5100, 50, 1 << 20)
                     self.assertEqual(found.offsets, list(range(5003, 5053)))
+                    self.assertEqual(found.keys, [row.key for row in ROWS[3:53]])
                     self.assertEqual(found.values, [row.value for row in ROWS[3:53]])
 
     @given(SOME_ROWS, st.sampled_from(sorted(CODECS)))

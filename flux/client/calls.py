@@ -11,7 +11,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from flux.errors import BadRequest
 from flux.model import Acks
 from flux.wire.encoding import Encoding
-from flux.wire.fetch import Consume, Consumed, End, OffsetFound, Offsets
+from flux.wire.fetch import ALL_FIELDS, Consume, Consumed
+from flux.wire.offsets import End, OffsetFound, Offsets
 from flux.wire.produce import Produce, Produced
 from flux.wire.session import Hello, Help, HelpText, Ping, Pong, Welcome
 from flux.wire.values import INT64_MAX
@@ -43,12 +44,14 @@ class Call(Generic[R]):
 
 
 class Record(NamedTuple):
-    """One record as it was read. A record without a value (a tombstone) reads as an empty one."""
+    """One record as it was read. ``value`` None is a tombstone, ``key`` None no key; ``timestamp_ms`` is Unix milliseconds."""
 
     topic: str
     partition: int
     offset: int
-    value: bytes
+    value: bytes | None
+    key: bytes | None
+    timestamp_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +138,18 @@ def consume(
         Encoding.B64,  # exact for any bytes, and read in C
         reset,
         any_order=wait_ms > 0,  # whoever shares the connection need not wait as well
+        fields=ALL_FIELDS,
     )
 
     def read(payload: bytes) -> Page:
         found = Consumed.decode(payload, Encoding.B64)
-        records = [
-            Record(topic, partition, *each) for each in zip(found.offsets, map(_present, found.values), strict=True)
-        ]
-        return Page(tuple(records), found.next_offset, found.high_watermark, found.log_start)
+        if found.keys is None or found.timestamps_ms is None:
+            raise BadRequest(
+                "fields: keys and timestamps are missing in the answer; this broker is older than this client"
+            )
+        rows = zip(found.offsets, found.values, found.keys, found.timestamps_ms, strict=True)
+        records = tuple([Record(topic, partition, *row) for row in rows])
+        return Page(records, found.next_offset, found.high_watermark, found.log_start)
 
     return Call(request, read, timeout_s, wait_ms / 1000)
 
@@ -166,7 +173,3 @@ def as_acks(acks: Acks | str | int) -> Acks:
         return acks if isinstance(acks, Acks) else Acks(str(acks).lower())
     except ValueError:
         raise BadRequest(f"acks: {acks!r} is not known here; use 0, 1 or all") from None
-
-
-def _present(value: bytes | None) -> bytes:
-    return value or b""

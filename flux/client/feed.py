@@ -12,8 +12,8 @@ from flux.client.membership import Membership
 from flux.client.options import Backoff, ConsumerOptions
 from flux.errors import FluxError, GenerationMismatch, OffsetOutOfRange
 from flux.model import TopicPartition
-from flux.wire.fetch import End, OffsetFound
 from flux.wire.group import NextOffset
+from flux.wire.offsets import End, OffsetFound
 
 
 class Feed:

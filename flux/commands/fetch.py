@@ -9,7 +9,8 @@ from flux.batch import Columns, CorruptBatch, columns
 from flux.errors import OffsetOutOfRange, StorageError, UnknownTopic
 from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession
 from flux.model import Fetched, TopicPartition
-from flux.wire.fetch import Consume, Consumed, OffsetFound, Offsets
+from flux.wire.fetch import Consume, Consumed, Field
+from flux.wire.offsets import OffsetFound, Offsets
 
 MAX_FETCH_BYTES = 4 << 20  # a larger max_bytes means this: an answer is built in memory, percent-encoding may triple it
 MAX_WAIT_S = 300.0  # a longer wait_ms means this: a consumer that vanished is forgotten some time
@@ -57,7 +58,15 @@ class Fetching:
             fetched = await partition.fetch(page.next_offset, max_bytes, 0, 1)
             page = _page(partition, fetched, page.next_offset, request.max_records, max_bytes)
         return Consumed(
-            page.offsets, page.values, fetched.high_watermark, page.next_offset, fetched.log_start, request.enc
+            page.offsets,
+            page.values,
+            fetched.high_watermark,
+            page.next_offset,
+            fetched.log_start,
+            request.enc,
+            page.keys if Field.KEYS in request.fields else None,
+            page.timestamps_ms if Field.TIMESTAMPS in request.fields else None,
+            Field.TOMBSTONES in request.fields,
         )
 
     async def offsets(self, request: Offsets, session: ISession) -> OffsetFound:
@@ -84,7 +93,7 @@ def _page(partition: IPartition, fetched: Fetched, offset: int, max_records: int
     """The visible records of *fetched*, and where to go on: past what was looked at."""
     if not fetched.data:
         # Nothing begins between the offset and the watermark: the rest is a gap, or the offset is at the end.
-        return Columns([], [], max(offset, fetched.high_watermark) if offset < fetched.high_watermark else offset)
+        return Columns([], [], [], [], max(offset, fetched.high_watermark))
     try:
         return columns(fetched.data, offset, fetched.high_watermark, max_records, max_bytes)
     except CorruptBatch as error:

@@ -1,18 +1,29 @@
-"""The fetch family: records as text, and where a partition begins and ends."""
+"""CONSUME: records as text."""
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from flux.errors import BadRequest
 from flux.wire.encoding import Encoding, percent_encoded, shown
-from flux.wire.fields import Arguments, Payload, write_arguments, write_payload
-from flux.wire.values import INT64_MAX, read_integer, spellings
+from flux.wire.fields import Arguments, Payload, write_arguments
+from flux.wire.offsets import ENDS, End
+from flux.wire.values import INT64_MAX, read_integer, spellings, write_value
 
-End = Literal["earliest", "latest"]
+
+class Field(enum.Enum):
+    """What a CONSUME may ask for besides values, in the order in which the answer shows it."""
+
+    KEYS = "keys"
+    TIMESTAMPS = "timestamps"
+    TOMBSTONES = "tombstones"
+
+
+ALL_FIELDS = tuple(Field)
 
 _ENCODINGS = spellings(Encoding)
-_ENDS: dict[str, End] = {"earliest": "earliest", "latest": "latest"}
+_FIELDS = spellings(Field)
 _DEFAULT_MAX_BYTES = 1 << 20
 # What breaks the frame of a plain answer: control bytes, and the comma between messages. LF is found by counting.
 _UNSAFE = bytes(range(0x20)) + b"\x7f,"
@@ -23,7 +34,10 @@ _UNESCAPES = {percent_encoded(bytes([byte]))[1:]: bytes([byte]) for byte in _UNS
 
 @dataclass(frozen=True, slots=True)
 class Consume:
-    """Records from an offset on. ``reset`` says where to go if the log does not hold it; ``enc`` None is the plain text."""
+    """Records from an offset on. ``reset`` says where to go if the log does not hold it; ``enc`` None is the plain text.
+
+    ``fields`` is what to show besides values, in :class:`Field`'s order.
+    """
 
     topic: str
     partition: int
@@ -35,11 +49,12 @@ class Consume:
     enc: Encoding | None = None
     reset: End | None = None
     any_order: bool = False
+    fields: tuple[Field, ...] = ()
 
     COMMAND: ClassVar[str] = "CONSUME"
     USAGE: ClassVar[str] = (
         "<topic> <partition> <offset> [max_records=<n>] [max_bytes=<n>] [wait_ms=<ms>] [min_bytes=<n>] [enc=pct|b64]"
-        " [reset=earliest|latest] [order=any]"
+        " [reset=earliest|latest] [order=any] [fields=keys,timestamps,tombstones]"
     )
     HELP: ClassVar[str] = (
         "Answers the records from an offset on as messages=<offset>:<value>,<offset>:<value>,… then hw, the offset of the last"
@@ -47,7 +62,9 @@ class Consume:
         " once, or with wait_ms= waits that long for min_bytes= (1). max_bytes= (1048576) and max_records= bound the answer. Commas,"
         " control bytes and the blank of ' hw=' inside a value are percent-encoded; with enc=pct or enc=b64 the whole value is, so"
         " that it decodes exactly. reset= says where to go if the log no longer, or not yet, holds the offset; with order=any"
-        " requests behind this one need not wait for it."
+        " requests behind this one need not wait for it. fields= appends what else a record has: keys=<offset>:<key>,… of those that"
+        " have one, encoded as enc says and percent-encoded without it; timestamps=<ms>,… one a message; tombstones=[<offset> …] of"
+        " those whose value is null."
     )
 
     @property
@@ -69,7 +86,7 @@ class Consume:
         offset = cursor.integer("offset", minimum=0)
         if not cursor.more:
             return cls(topic, partition, offset)
-        options = cursor.options("max_records", "max_bytes", "wait_ms", "min_bytes", "enc", "reset", "order")
+        options = cursor.options("max_records", "max_bytes", "wait_ms", "min_bytes", "enc", "reset", "order", "fields")
         return cls(
             topic,
             partition,
@@ -79,8 +96,9 @@ class Consume:
             options.integer("wait_ms", 0, minimum=0),
             options.integer("min_bytes", 1, minimum=0),
             options.choice("enc", _ENCODINGS, None),
-            options.choice("reset", _ENDS, None),
+            options.choice("reset", ENDS, None),
             options.choice("order", {"any": True}, False),
+            options.choices("fields", _FIELDS),
         )
 
     def encode(self) -> bytes:
@@ -96,6 +114,7 @@ class Consume:
             enc=self.enc,
             reset=self.reset,
             order="any" if self.any_order else None,
+            fields=",".join(field.value for field in self.fields) or None,
         )
 
 
@@ -103,7 +122,8 @@ class Consume:
 class Consumed:
     """Records, and where to go on. ``high_watermark`` is *exclusive*, as inside the broker; it is printed less one.
 
-    A value of None (a tombstone) is shown as an empty one.
+    ``keys`` and ``timestamps_ms`` are shown if they are there, one for each value. A value of None (a tombstone) is shown as an
+    empty one, and told from it if ``tombstones`` says so.
     """
 
     offsets: Sequence[int]
@@ -112,18 +132,30 @@ class Consumed:
     next_offset: int
     log_start: int
     enc: Encoding | None = None
+    keys: Sequence[bytes | None] | None = None
+    timestamps_ms: Sequence[int] | None = None
+    tombstones: bool = False
 
     def encode(self) -> bytes:
-        """``messages=<o>:<value>,… hw= next= log_start=``, values encoded as ``enc`` says."""
+        """``messages=<o>:<value>,… hw= next= log_start=``, values encoded as ``enc`` says, then what else there is."""
         present = [value or b"" for value in self.values]
         values = _plain(present) if self.enc is None else [self.enc.encode(value) for value in present]
-        messages = b",".join([b"%d:%b" % message for message in zip(self.offsets, values, strict=True)])
-        return b"messages=%b hw=%d next=%d log_start=%d" % (
-            messages,
+        payload = b"messages=%b hw=%d next=%d log_start=%d" % (
+            b",".join([b"%d:%b" % message for message in zip(self.offsets, values, strict=True)]),
             self.high_watermark - 1,
             self.next_offset,
             self.log_start,
         )
+        if self.keys is not None:
+            encode = (self.enc or Encoding.PCT).encode
+            keyed = [(offset, key) for offset, key in zip(self.offsets, self.keys, strict=True) if key is not None]
+            payload += b" keys=" + b",".join([b"%d:%b" % (offset, encode(key)) for offset, key in keyed])
+        if self.timestamps_ms is not None:
+            payload += b" timestamps=" + b",".join([b"%d" % stamp for stamp in self.timestamps_ms])
+        if self.tombstones:
+            nulls = [offset for offset, value in zip(self.offsets, self.values, strict=True) if value is None]
+            payload += b" tombstones=" + write_value(nulls)
+        return payload
 
     @classmethod
     def decode(cls, payload: bytes, enc: Encoding | None = None) -> Self:
@@ -138,68 +170,41 @@ class Consumed:
         messages, blank, tail = rest.partition(b" hw=")
         if name != b"messages" or not equals or not blank:
             raise BadRequest(f"messages: {shown(payload)} is no answer to CONSUME; is this a broker that speaks V1?")
-        fields = Payload(b"hw=" + tail)
-        offsets: list[int] = []
-        values: list[bytes | None] = []
-        for message in messages.split(b",") if messages else ():
-            offset, colon, text = message.partition(b":")
-            if not colon:
-                raise BadRequest(f"messages: {shown(message)} has no colon; every message is <offset>:<value>")
-            offsets.append(read_integer("messages", offset))
-            values.append(_unescaped(text) if enc is None else enc.decode("messages", text))
-        return cls(offsets, values, fields.integer("hw") + 1, fields.integer("next"), fields.integer("log_start"), enc)
+        shown_fields = Payload(b"hw=" + tail)
+        offsets, texts = _read_items("messages", messages)
+        values: list[bytes | None] = [
+            _unescaped(text) if enc is None else enc.decode("messages", text) for text in texts
+        ]
+        keys: list[bytes | None] | None = None
+        timestamps_ms: list[int] | None = None
+        if "keys" in shown_fields:
+            keyed = dict(zip(*_read_items("keys", shown_fields.raw("keys")), strict=True))
+            decode = (enc or Encoding.PCT).decode
+            keys = [decode("keys", keyed[offset]) if offset in keyed else None for offset in offsets]
+        if "timestamps" in shown_fields:
+            stamps = shown_fields.raw("timestamps")
+            timestamps_ms = [read_integer("timestamps", stamp) for stamp in stamps.split(b",")] if stamps else []
+            if len(timestamps_ms) != len(offsets):
+                raise BadRequest(f"timestamps: {len(timestamps_ms)} of them came with {len(offsets)} messages")
+        tombstones = "tombstones" in shown_fields
+        if tombstones:
+            nulls = set(shown_fields.integers("tombstones"))
+            values = [None if offset in nulls else value for offset, value in zip(offsets, values, strict=True)]
+        high_watermark = shown_fields.integer("hw") + 1
+        next_offset, log_start = shown_fields.integer("next"), shown_fields.integer("log_start")
+        return cls(offsets, values, high_watermark, next_offset, log_start, enc, keys, timestamps_ms, tombstones)
 
 
-@dataclass(frozen=True, slots=True)
-class Offsets:
-    """Where a partition begins or ends, or which record is the first at or after a time (milliseconds since the epoch)."""
-
-    topic: str
-    partition: int
-    at: End | int
-
-    COMMAND: ClassVar[str] = "OFFSETS"
-    USAGE: ClassVar[str] = "<topic> <partition> at=earliest|latest|<unix ms>"
-    HELP: ClassVar[str] = (
-        "Answers an offset: of the first record there is, of the next one to come, or of the first that is not older than a time;"
-        " offset=-1 if no record is that late. timestamp is that record's, -1 if there is none."
-    )
-
-    @classmethod
-    def decode(cls, arguments: bytes) -> Self:
-        """:raises BadRequest: names the field, the value and the way out."""
-        cursor = Arguments(arguments, cls)
-        topic = cursor.topic()
-        partition = cursor.integer("partition", minimum=0)
-        word = cursor.options("at").word("at")
-        end = _ENDS.get(word.lower().decode("latin-1"))
-        if end is None and not word.lstrip(b"+-").isdigit():
-            raise BadRequest(
-                f"at: {shown(word)} is not known here; use earliest, latest or milliseconds since the Unix epoch"
-            )
-        return cls(topic, partition, end or read_integer("at", word, minimum=0))
-
-    def encode(self) -> bytes:
-        """The arguments. :raises BadRequest: the topic is not one word."""
-        return write_arguments(self.topic, self.partition, at=self.at)
-
-
-@dataclass(frozen=True, slots=True)
-class OffsetFound:
-    """Both as printed: -1 where there is none."""
-
-    offset: int
-    timestamp_ms: int
-
-    def encode(self) -> bytes:
-        """``offset= timestamp=``."""
-        return write_payload(offset=self.offset, timestamp=self.timestamp_ms)
-
-    @classmethod
-    def decode(cls, payload: bytes) -> Self:
-        """:raises BadRequest: a field is missing."""
-        fields = Payload(payload)
-        return cls(fields.integer("offset"), fields.integer("timestamp"))
+def _read_items(field: str, text: bytes) -> tuple[list[int], list[bytes]]:
+    offsets: list[int] = []
+    texts: list[bytes] = []
+    for item in text.split(b",") if text else ():
+        offset, colon, rest = item.partition(b":")
+        if not colon:
+            raise BadRequest(f"{field}: {shown(item)} has no colon; every item is <offset>:<text>")
+        offsets.append(read_integer(field, offset))
+        texts.append(rest)
+    return offsets, texts
 
 
 def _plain(values: list[bytes]) -> list[bytes]:

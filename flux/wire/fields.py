@@ -147,6 +147,12 @@ class Options:
         word = self._given.get(name)
         return default if word is None else read_choice(name, word, choices)
 
+    def choices(self, name: str, choices: Mapping[str, T]) -> tuple[T, ...]:
+        """What *choices* holds under each of its words between commas, each once and in the order of *choices*."""
+        word = self._given.get(name)
+        chosen = [] if word is None else [read_choice(name, part, choices) for part in word.split(b",")]
+        return tuple(choice for choice in choices.values() if choice in chosen)
+
     def name(self, name: str, default: D) -> str | D:
         """A name, as :meth:`Arguments.name` reads one."""
         word = self._given.get(name)

@@ -44,9 +44,14 @@ def located(offset: int, committed: bool = True) -> NextOffset:
     return NextOffset(offset, committed)
 
 
+def record(topic: str, partition: int, offset: int) -> Record:
+    """One whose value is its offset."""
+    return Record(topic, partition, offset, str(offset).encode(), None, 0)
+
+
 def page(topic: str, partition: int, *offsets: int, next_offset: int | None = None) -> Page:
     """Records whose values are their offsets."""
-    records = tuple(Record(topic, partition, offset, str(offset).encode()) for offset in offsets)
+    records = tuple(record(topic, partition, offset) for offset in offsets)
     end = next_offset if next_offset is not None else offsets[-1] + 1
     return Page(records, end, end, 0)
 

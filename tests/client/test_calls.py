@@ -90,15 +90,25 @@ class Reading(SynchronousTestCase):
 
     def test_a_read_is_always_exact_and_a_long_poll_can_be_overtaken(self) -> None:
         """By an encoding, and by saying so; its wait is the broker's time, not the call's."""
-        self.assertEqual(consume("t", 1, 5).request.encode(), b"t 1 5 enc=b64")
+        self.assertEqual(consume("t", 1, 5).request.encode(), b"t 1 5 enc=b64 fields=keys,timestamps,tombstones")
         call = consume("t", 1, 5, wait_ms=500, max_records=3, reset="latest")
-        self.assertEqual(call.request.encode(), b"t 1 5 max_records=3 wait_ms=500 enc=b64 reset=latest order=any")
+        self.assertEqual(
+            call.request.encode(),
+            b"t 1 5 max_records=3 wait_ms=500 enc=b64 reset=latest order=any fields=keys,timestamps,tombstones",
+        )
         self.assertEqual(call.wait_s, 0.5)
 
+    def test_a_broker_that_knows_no_fields_is_named(self) -> None:
+        """As too old for this client, before anything is read wrongly."""
+        old = Consumed([5], [b"a"], 10, 9, 2, Encoding.B64).encode()
+        self.assertIn("older", str(self.assertRaises(BadRequest, consume("t", 1, 5).read, old)))
+
     def test_a_page_is_its_records(self) -> None:
-        """With their place; a missing value is an empty one."""
-        values = [b"a,b", None, b"\x00\xff"]
-        page = consume("t", 1, 5).read(Consumed([5, 6, 8], values, 10, 9, 2, Encoding.B64).encode())
-        records = (Record("t", 1, 5, b"a,b"), Record("t", 1, 6, b""), Record("t", 1, 8, b"\x00\xff"))
-        self.assertEqual(page, Page(records, 9, 10, 2))
-        self.assertEqual((tuple(page), len(page)), (records, 3))
+        """With their place; a tombstone is told from an empty value, no key from an empty one."""
+        values, keys, stamps = [b"a,b", None, b"", b"\x00\xff"], [b"k", None, b"", b"\xff"], [9, 8, 7, 6]
+        answer = Consumed([5, 6, 7, 9], values, 11, 10, 2, Encoding.B64, keys, stamps, tombstones=True)
+        page = consume("t", 1, 5).read(answer.encode())
+        columns = zip([5, 6, 7, 9], values, keys, stamps, strict=True)
+        records = tuple(Record("t", 1, *row) for row in columns)
+        self.assertEqual(page, Page(records, 10, 11, 2))
+        self.assertEqual((tuple(page), len(page)), (records, 4))

@@ -10,7 +10,7 @@ from flux.client.membership import Membership
 from flux.client.options import ConsumerOptions
 from flux.errors import FluxError, GenerationMismatch, OffsetOutOfRange
 from flux.model import TopicPartition
-from flux.wire.fetch import OffsetFound
+from flux.wire.offsets import OffsetFound
 from tests.client.agents import COMMITTED, AgentScene, joined, located, page
 
 READ = "max_bytes=1048576"
@@ -48,7 +48,9 @@ class Reading(Feeds):
         feed = self.feed(poll_ms=500)
         self.assertEqual(self.scene.calls(), ["OFFSET g t 0"])
         self.scene.answer("OFFSET", located(5))
-        self.assertEqual(self.scene.calls(), ["CONSUME t 0 5 wait_ms=500 enc=b64 order=any"])
+        self.assertEqual(
+            self.scene.calls(), ["CONSUME t 0 5 wait_ms=500 enc=b64 order=any fields=keys,timestamps,tombstones"]
+        )
         self.assertFalse(feed.has_records(self.scene.now_s))
         self.scene.answer("CONSUME", page("t", 0, 5, 7, next_offset=9))
         self.assertEqual([feed.take().offset, feed.take().offset], [5, 7])

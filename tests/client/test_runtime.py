@@ -19,6 +19,7 @@ from flux.model import TopicPartition
 from flux.wire.group import Committed, Left
 from flux.wire.produce import Produced
 from tests.client.agents import joined, located, page
+from tests.client.agents import record as read_record
 
 
 class Calls:
@@ -261,7 +262,7 @@ class Consumers(SynchronousTestCase):
         self.calls.answer("CONSUME", page("t", 0, 0))
         self.assertEqual(self.told, [(TopicPartition("t", 0),)])
         ready.callback(None)
-        self.assertEqual(self.told[1], Record("t", 0, 0, b"0"))
+        self.assertEqual(self.told[1], read_record("t", 0, 0))
         closed = consumer.close(timeout_s=1)
         self.successResultOf(running)
         self.clock.advance(1)

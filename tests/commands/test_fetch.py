@@ -63,6 +63,15 @@ class ConsumeTests(SynchronousTestCase):
             self.scene.ask(b"1 CONSUME t 2 0 enc=b64"), [b"1 messages=0:YQ==,1:Yg==,2:Yw== hw=2 next=3 log_start=0"]
         )
 
+    def test_keys_timestamps_and_tombstones_are_shown_to_who_asks(self) -> None:
+        """Behind everything deployed clients read."""
+        self.scene.ask(b"1 PRODUCE f user1:a ts=7", b"2 PRODUCE f user1: null=1 ts=8", b"3 PRODUCE f user1: ts=9")
+        plain = b"messages=0:a,1:,2: hw=2 next=3 log_start=0"
+        self.assertEqual(
+            self.scene.ask(b"1 CONSUME f 2 0", b"2 CONSUME f 2 0 fields=tombstones,keys,timestamps"),
+            [b"1 " + plain, b"2 " + plain + b" keys=0:user1,1:user1,2:user1 timestamps=7,8,9 tombstones=[1]"],
+        )
+
     def test_what_is_not_committed_is_not_shown(self) -> None:
         """Between the watermark and the log's end there is nothing, and no error."""
         self.scene.client.send(

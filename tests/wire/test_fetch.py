@@ -1,12 +1,14 @@
 """CONSUME: both ways, and what deployed clients make of the answers."""
 
+from dataclasses import replace
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.errors import BadRequest, FluxError
 from flux.wire.encoding import Encoding
-from flux.wire.fetch import Consume, Consumed
+from flux.wire.fetch import ALL_FIELDS, Consume, Consumed, Field
 from flux.wire.v1 import Reply, Request
 
 PROMISES: tuple[type[Request], type[Reply]] = (Consume, Consumed)
@@ -28,6 +30,7 @@ requests = st.builds(
     st.sampled_from([None, *Encoding]),
     st.sampled_from([None, "earliest", "latest"]),
     st.booleans(),
+    st.sets(st.sampled_from(Field)).map(lambda chosen: tuple(field for field in Field if field in chosen)),
 )
 values = st.one_of(
     st.none(),
@@ -70,6 +73,7 @@ class Consuming(SynchronousTestCase):
             (b"t 2 0 max_bytes=1 MIN_BYTES=0", Consume("t", 2, 0, max_bytes=1, min_bytes=0)),
             (b"t 2 3 wait_ms=50 order=ANY", Consume("t", 2, 3, wait_ms=50, any_order=True)),
             (b"t 2 0 enc=b64", Consume("t", 2, 0, enc=Encoding.B64)),
+            (b"t 2 0 fields=Timestamps,KEYS,keys", Consume("t", 2, 0, fields=(Field.KEYS, Field.TIMESTAMPS))),
             (b"t 2 0 ENC=PCT reset=Latest", Consume("t", 2, 0, enc=Encoding.PCT, reset="latest")),
         ]:
             self.assertEqual(Consume.decode(text), request)
@@ -93,6 +97,8 @@ class Consuming(SynchronousTestCase):
             (b"orders 0 0 enc=x", "enc: 'x'"),
             (b"orders 0 0 reset=now", "reset: 'now'"),
             (b"orders 0 0 order=none", "order: 'none'"),
+            (b"orders 0 0 fields=values", "fields: 'values'"),
+            (b"orders 0 0 fields=keys,", "fields: ''"),
             (b"orders 0 0 max_records=0", "max_records: '0'"),
             (b"orders 0 0 max_bytes=0", "max_bytes: '0'"),
             (b"orders 0 0 wait_ms=-1", "wait_ms: '-1'"),
@@ -113,8 +119,9 @@ class Consuming(SynchronousTestCase):
         """Byte for byte."""
         self.assertEqual(Consume("t", 2, 3).encode(), b"t 2 3")
         self.assertEqual(
-            Consume("t", 2, 3, 4, 5, 6, 7, Encoding.PCT, "earliest", True).encode(),
-            b"t 2 3 max_records=4 max_bytes=5 wait_ms=6 min_bytes=7 enc=pct reset=earliest order=any",
+            Consume("t", 2, 3, 4, 5, 6, 7, Encoding.PCT, "earliest", True, ALL_FIELDS).encode(),
+            b"t 2 3 max_records=4 max_bytes=5 wait_ms=6 min_bytes=7 enc=pct reset=earliest order=any"
+            b" fields=keys,timestamps,tombstones",
         )
 
     @given(requests)
@@ -210,6 +217,64 @@ class EncodedAnswers(SynchronousTestCase):
         """A null one as an empty one: the text has no word for it."""
         answer = consumed(some_values, enc)
         self.assertEqual(Consumed.decode(answer.encode(), enc), consumed([value or b"" for value in some_values], enc))
+
+
+class FullAnswers(SynchronousTestCase):
+    """Keys, timestamps and tombstones, for who asks."""
+
+    def test_what_was_asked_for_stands_at_the_end(self) -> None:
+        """Byte for byte; where deployed clients do not look."""
+        offsets, some_values, keys = [7, 8, 10], [b"a", None, b""], [b"k,1", b"", None]
+        for answer, tail in [
+            (Consumed(offsets, some_values, 12, 11, 3, keys=keys), b" keys=7:k%2C1,8:"),
+            (Consumed(offsets, some_values, 12, 11, 3, timestamps_ms=[5, -6, 7]), b" timestamps=5,-6,7"),
+            (Consumed(offsets, some_values, 12, 11, 3, tombstones=True), b" tombstones=[8]"),
+            (
+                Consumed(offsets, some_values, 12, 11, 3, None, keys, [5, 6, 7], True),
+                b" keys=7:k%2C1,8: timestamps=5,6,7 tombstones=[8]",
+            ),
+            (Consumed([], [], 12, 11, 3, None, [], [], True), b" keys= timestamps= tombstones=[]"),
+        ]:
+            payload = answer.encode()
+            shown, _, _ = payload.partition(b" hw=")
+            self.assertEqual(payload, shown + b" hw=11 next=11 log_start=3" + tail)
+            self.assertEqual(Consumed.decode(payload).keys, answer.keys)
+            self.assertEqual(Consumed.decode(payload).timestamps_ms, answer.timestamps_ms)
+        encoded = Consumed(offsets, some_values, 12, 11, 3, Encoding.B64, keys)
+        self.assertTrue(encoded.encode().endswith(b" keys=7:aywx,8:"))
+
+    @given(
+        st.lists(
+            st.tuples(values, st.none() | st.binary(max_size=9), st.integers(-(1 << 63), (1 << 63) - 1)), max_size=6
+        ),
+        st.sampled_from(Encoding),
+        st.sets(st.sampled_from(Field)),
+    )
+    def test_any_records_come_back(
+        self, rows: list[tuple[bytes | None, bytes | None, int]], enc: Encoding, fields: set[Field]
+    ) -> None:
+        """Exactly, null values too if they were asked for."""
+        answer = replace(
+            consumed([value for value, _, _ in rows], enc),
+            keys=[key for _, key, _ in rows] if Field.KEYS in fields else None,
+            timestamps_ms=[stamp for _, _, stamp in rows] if Field.TIMESTAMPS in fields else None,
+            tombstones=Field.TOMBSTONES in fields,
+        )
+        expected = answer if answer.tombstones else replace(answer, values=[value or b"" for value in answer.values])
+        self.assertEqual(Consumed.decode(answer.encode(), enc), expected)
+
+    def test_fields_that_do_not_fit_are_refused(self) -> None:
+        """The message names the field."""
+        for tail, named in [
+            (b" keys=0", "keys: '0' has no colon"),
+            (b" keys=0:%zz", "keys: "),
+            (b" timestamps=", "timestamps: 0 of them came with 1 messages"),
+            (b" timestamps=x", "timestamps: 'x'"),
+            (b" tombstones=0", "tombstones: "),
+        ]:
+            payload = b"messages=0:a hw=1 next=1 log_start=0" + tail
+            message = str(self.assertRaises(BadRequest, Consumed.decode, payload))
+            self.assertTrue(message.startswith(named), f"{payload!r}: {message}")
 
 
 class ReadingAnswers(SynchronousTestCase):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.errors import BadRequest, FluxError
-from flux.wire.fetch import OffsetFound, Offsets
+from flux.wire.offsets import OffsetFound, Offsets
 from flux.wire.v1 import Reply, Request
 
 PROMISES: tuple[type[Request], type[Reply]] = (Offsets, OffsetFound)

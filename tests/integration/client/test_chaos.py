@@ -49,7 +49,7 @@ class Ledger:
         """A consumer's handler."""
         with self._changed:
             self.handled.add((record.partition, record.offset))
-            self.values.add(record.value.decode())
+            self.values.add((record.value or b"").decode())
             self._changed.notify_all()
 
     def wait_for_acknowledged(self, more: int) -> None:

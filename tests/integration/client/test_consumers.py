@@ -49,7 +49,7 @@ class Handler:
 
     @property
     def numbers(self) -> list[int]:
-        return [int(record.value) for record in self.records]
+        return [int(record.value or b"") for record in self.records]
 
     def wait_for(self, count: int) -> None:
         """At least so many."""

@@ -1,6 +1,7 @@
 """What every face promises, on a real broker."""
 
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import wait
@@ -103,21 +104,33 @@ def test_any_value_and_any_key_come_back_exactly(face: Face, topic: str, name: s
     if len(as_bytes(value)) > 500_000:  # a page holds a mebibyte
         assert page.next_offset == 2
     assert [(record.offset, record.value) for record in page] == [(0, as_bytes(value)), (1, as_bytes(value))]
+    assert [record.key for record in page] == [as_bytes(key)] * 2
     assert (page.next_offset, page.high_watermark, page.log_start) == (2, 2, 0)
 
 
 def test_no_key_spreads_and_an_empty_key_does_not(face: Face, topic: str) -> None:
-    """They are not the same."""
+    """They are not the same, nor do they read the same."""
     partitions = {face.produce(topic, None, str(number)).partition for number in range(6)}
     assert partitions == {0, 1, 2}
-    assert len({face.produce(topic, key, "v").partition for key in (b"", "", b"")}) == 1
+    (partition,) = {face.produce(topic, key, "v").partition for key in (b"", "", b"")}
+    assert [record.key for record in face.consume(topic, partition, 0)] == [None, None, b"", b"", b""]
 
 
-def test_a_tombstone_reads_as_an_empty_value(face: Face, topic: str) -> None:
-    """V1 does not tell them apart; it has an offset of its own."""
+def test_a_tombstone_is_no_empty_value(face: Face, topic: str) -> None:
+    """And has an offset of its own."""
     partition = face.produce(topic, "k", None).partition
+    face.produce(topic, "k", "")
     face.produce(topic, "k", "v")
-    assert [record.value for record in face.consume(topic, partition, 0)] == [b"", b"v"]
+    assert [record.value for record in face.consume(topic, partition, 0)] == [None, b"", b"v"]
+
+
+def test_a_record_bears_the_time_it_was_given(face: Face, topic: str) -> None:
+    """Or that of the broker when it came."""
+    hour_ago_ms = int(time.time() * 1000) - 3_600_000  # not so old that retention takes it
+    partition = face.produce(topic, "k", "a", timestamp_ms=hour_ago_ms).partition
+    face.produce(topic, "k", "b")
+    given, stamped = face.consume(topic, partition, 0)
+    assert given.timestamp_ms == hour_ago_ms < stamped.timestamp_ms
 
 
 def test_acks_by_any_name(face: Face, topic: str) -> None:
