@@ -23,6 +23,18 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(result.exit_code, 0)
         self.assertRegex(result.output, r"\n  serve +Run a broker here")
 
+    def test_what_subcommands_share_is_none(self) -> None:
+        """A package in there is what they are made of."""
+        self.assertEqual(self.run_flux("shell").exit_code, 2)
+        self.assertNotRegex(self.run_flux("--help").output, r"\n  shell")
+
+    def test_shells_are_taught_to_complete(self) -> None:
+        """By click's own words for each."""
+        for shell in ("bash", "zsh", "fish"):
+            result = self.run_flux("completion", shell)
+            self.assertEqual(result.exit_code, 0)
+            self.assertIn(f"_FLUX_COMPLETE={shell}_complete", result.output)
+
     def test_an_unknown_subcommand_is_refused(self) -> None:
         """By name."""
         result = self.run_flux("sreve")

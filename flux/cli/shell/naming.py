@@ -1,0 +1,71 @@
+"""Names of what is on a broker: they complete in a shell that was told to (``flux completion``), and a mistyped one finds its original."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+from flux.cli.shell.connecting import BROKERS, client_of
+from flux.errors import FluxError, UnknownTopic
+
+if TYPE_CHECKING:
+    from flux.client import BlockingClient
+
+_PATIENCE_S = 1.0  # somebody has pressed Tab
+
+
+class Name(click.types.StringParamType):
+    """The name of something a broker has; *names* asks for them all."""
+
+    def __init__(self, names: "Callable[[BlockingClient], Sequence[str]]") -> None:
+        self._names = names
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Those that begin so; none if no broker answers soon."""
+        try:
+            client = client_of(ctx.params.get("brokers") or BROKERS, _PATIENCE_S)
+        except click.BadParameter:
+            return []
+        try:
+            names = self._names(client)
+        except FluxError:
+            return []
+        finally:
+            client.close()
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def topics(client: "BlockingClient") -> Sequence[str]:
+    """All of them, but those the broker keeps for itself."""
+    return [name for name in client.admin_get_metadata(timeout_s=_PATIENCE_S).topics if not name.startswith("__")]
+
+
+TOPIC = Name(topics)
+"""For arguments: ``click.argument("topic", type=TOPIC)``."""
+
+
+class Topic(NamedTuple):
+    """A topic as its broker describes it, one mapping a partition."""
+
+    name: str
+    topic_id: str
+    replication_factor: int
+    config: Mapping[str, str]
+    partitions: Sequence[Mapping[str, Any]]
+
+
+def described(client: "BlockingClient", name: str) -> Topic:
+    """What the topic is made of. Ask before anything that a broker would answer by creating it.
+
+    :raises UnknownTopic: there is none; the message names the one that was meant, if one looks like it.
+    """
+    try:
+        found = client.admin_describe_topic(name)
+    except UnknownTopic as error:
+        alike = get_close_matches(name, topics(client), 1)
+        hint = f"; did you mean {alike[0]}?" if alike else ""
+        raise UnknownTopic(f"topic: {name} does not exist{hint}") from error
+    about = found.description
+    return Topic(found.topic, about["topic_id"], found.replication_factor, about["config"], about["partitions"])

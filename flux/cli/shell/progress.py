@@ -1,0 +1,31 @@
+"""Bars, for work that takes long: on stderr, and only if that is a terminal and stdout does not scroll them away."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+Advance = Callable[[int], None]
+
+_STEPS = 500  # a bar redrawn for every record costs more than the record
+
+
+@contextmanager
+def progress(label: str, length: int | None) -> Iterator[Advance]:
+    """A bar of *length* units (None: nobody knows), which the function that it yields moves on by so many.
+
+    Nothing is shown, and moving on costs nothing, unless a terminal looks on.
+    """
+    if not sys.stderr.isatty():
+        yield _nothing
+        return
+    steps = 4096 if length is None else max(1, length // _STEPS)
+    bar: Any = click.progressbar(length=length, label=label, file=sys.stderr, update_min_steps=steps)
+    with bar:
+        yield bar.update
+
+
+def _nothing(units: int) -> None:
+    return
