@@ -140,6 +140,7 @@ class FilesDirectory:
     """The directory at *path*. Holds no descriptor; files are 0600, directories 0700, and no symbolic link is followed to a file."""
 
     __slots__ = ("path",)
+    _ACCESS = os.O_RDWR
 
     def __init__(self, path: str) -> None:
         self.path: str = path
@@ -225,4 +226,4 @@ class FilesDirectory:
 
     def _open(self, name: str, flags: int) -> File:
         path = self._at(name)
-        return File(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600), path)
+        return File(os.open(path, self._ACCESS | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600), path)

@@ -12,7 +12,13 @@ Then one log: :mod:`~flux.storage.opening`, with :mod:`~flux.storage.removal` an
 log again), :mod:`~flux.storage.segments` (what it consists of), :mod:`~flux.storage.flusher`, :mod:`~flux.storage.syncing` and
 :mod:`~flux.storage.durability` (group commit), :mod:`~flux.storage.closed` and :mod:`~flux.storage.reading`,
 :mod:`~flux.storage.forgetting` with :mod:`~flux.storage.truncation`, and :mod:`~flux.storage.log`. Last
-:mod:`~flux.storage.space`, :mod:`~flux.storage.deletion`, and the Service, :mod:`~flux.storage.manager`.
+:mod:`~flux.storage.space`, :mod:`~flux.storage.existing`, :mod:`~flux.storage.deletion`, and the Service,
+:mod:`~flux.storage.manager`.
+
+Beside all that, for tools, what reads a directory at rest and changes nothing: :mod:`~flux.storage.findings`, :mod:`~flux.storage.claims`
+(what the small files say), the witnesses that hold it against the batches (:mod:`~flux.storage.epoch_witness`,
+:mod:`~flux.storage.index_witness`, :mod:`~flux.storage.known_gaps`), :mod:`~flux.storage.segment_walk` and
+:mod:`~flux.storage.verification`.
 
 On disk, below the data directory, with Kafka's names and formats::
 

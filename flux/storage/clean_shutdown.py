@@ -4,6 +4,7 @@ It is taken away before it is used, so that a crash from then on counts as one.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -23,12 +24,17 @@ def take_mark(directory: IDirectory) -> dict[str, CleanEnd] | None:
         data = read_file(directory, CLEAN)
         if data is None:
             return None
-        ends = {str(name): CleanEnd(*map(int, end)) for name, end in parse(data)[0].items()}
+        ends = clean_ends(parse(data)[0])
     except (OSError, ValueError, TypeError, AttributeError) as error:
         _log.error("the clean-shutdown mark cannot be read, every log is checked: {error}", error=error)
     directory.remove(CLEAN)
     directory.sync()
     return ends
+
+
+def clean_ends(content: Any) -> dict[str, CleanEnd]:
+    """What the mark says, as JSON has it. :raises ValueError: :raises TypeError: :raises AttributeError: it is something else."""
+    return {str(name): CleanEnd(*map(int, end)) for name, end in content.items()}
 
 
 def leave_mark(directory: IDirectory, ends: Mapping[str, CleanEnd]) -> None:

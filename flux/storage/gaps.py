@@ -4,6 +4,7 @@ Which offsets a log lacks is told by its files; this remembers what was reported
 records that are gone, until the log has gone on after them.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from flux.interfaces import IDirectory
@@ -32,6 +33,23 @@ class Loss(NamedTuple):
         return cls(file_name(base_offset), damage.position, size, first, next_offset, f"{what}: {damage.why}")
 
 
+def read_gaps(directory: IDirectory) -> set[tuple[int, int]]:
+    """First offset and the one after the last, of each gap that was reported. :raises ValueError: that cannot be read; says why."""
+    data = read_file(directory, GAPS)
+    try:
+        return set() if data is None else {(int(first), int(after)) for first, after in parse(data)[0]}
+    except TypeError as error:
+        raise ValueError(f"not a list of gaps ({error})") from error
+
+
+def end_of_gap(gaps: Iterable[tuple[int, int]], offset: int) -> int:
+    """*offset*, or where the last of the *gaps* ends that it lies in, one after the other."""
+    for first, after in sorted(gaps):
+        if first <= offset < after:
+            offset = after
+    return offset
+
+
 class Gaps:
     """What one log is known to lack. ``losses`` is what was not known before."""
 
@@ -41,13 +59,10 @@ class Gaps:
         self.saved = True  # unless the disk is full: then what the gaps are told by has to stay
         self._directory = directory
         self._known: set[tuple[int, int]] = set()
-        data = read_file(directory, GAPS)
-        if data is None:
-            return
         try:
-            known = {(int(first), int(after)) for first, after in parse(data)[0]}
-        except (ValueError, TypeError) as error:
-            self.losses.append(Loss(GAPS, 0, len(data), 0, 0, f"unreadable, begun anew: {error}"))
+            known = read_gaps(directory)
+        except ValueError as error:
+            self.losses.append(Loss(GAPS, 0, 0, 0, 0, f"unreadable, begun anew: {error}"))
             self._save()
         else:
             self._known = {gap for gap in known if gap[1] > start_offset}
@@ -63,10 +78,7 @@ class Gaps:
 
     def after(self, offset: int) -> int:
         """*offset*, or where the gap ends that it lies in."""
-        for first, after in sorted(self._known):
-            if first <= offset < after:
-                offset = after
-        return offset
+        return end_of_gap(self._known, offset)
 
     def cut_end(self, offset: int) -> None:
         """The log was truncated at *offset*: what comes there will be another history. :raises OSError: the disk failed."""

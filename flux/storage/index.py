@@ -9,7 +9,7 @@ import operator
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 _TIME_ENTRY_SIZE = 12
@@ -30,6 +30,9 @@ class OffsetIndex:
 
     def __len__(self) -> int:
         return len(self._offsets)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._offsets, self._positions, strict=True)
 
     def add(self, relative_offset: int, position: int) -> None:
         """Remember a batch; they come in ascending order."""
@@ -80,6 +83,9 @@ class TimeIndex:
 
     def __len__(self) -> int:
         return len(self._offsets)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._timestamps, self._offsets, strict=True)
 
     @property
     def max_timestamp_ms(self) -> int:

@@ -17,6 +17,7 @@ from flux.model import FsyncMode, TopicPartition
 from flux.storage.clean_shutdown import leave_mark, take_mark
 from flux.storage.closed import OpenSegments
 from flux.storage.deletion import empty, put_aside, put_aside_before
+from flux.storage.existing import logs_in
 from flux.storage.flusher import Flusher
 from flux.storage.gaps import Loss
 from flux.storage.log import Log
@@ -119,12 +120,7 @@ class LogManager(Service):
 
     def existing(self) -> Sequence[TopicPartition]:
         """See :class:`~flux.interfaces.ILogManager`."""
-        found = []
-        for entry in self._directory.list():
-            topic, _, number = entry.name.rpartition("-")
-            if entry.is_directory and topic and number.isascii() and number.isdigit() and str(int(number)) == number:
-                found.append(TopicPartition(topic, int(number)))
-        return sorted(found)
+        return logs_in(self._directory)
 
     def open(self, tp: TopicPartition, config: Mapping[str, str]) -> ILog:
         """See :class:`~flux.interfaces.ILogManager`."""

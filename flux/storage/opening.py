@@ -97,7 +97,7 @@ class _Opening:
         self._next = 0
 
     def open(self, clean: CleanEnd | None, created: bool) -> Opened:
-        bases, rolling, _ = self._files
+        bases, rolling = self._files.bases, self._files.rolling
         if clean is not None and (rolling or self._epochs is None or bases[-1:] != [clean.base_offset]):
             clean = None
         if clean is not None:

@@ -1,0 +1,55 @@
+"""Whether batches carry the leader epochs that the epoch cache says, and which of the two to believe where they do not. Pure."""
+
+from dataclasses import dataclass
+
+from flux.batch import BatchHeader
+from flux.storage.epochs import EpochCache, Stretch
+
+
+@dataclass(slots=True)
+class Stray:
+    """Batches that follow each other in a segment and carry epoch *says* where *due* was due."""
+
+    file: str
+    position: int
+    end: int
+    first: int
+    next: int
+    batches: int
+    says: int
+    due: int
+
+
+class EpochWitness:
+    """*Action*: :meth:`pass_batch` for each sound batch, in order. ``strays`` is then what disagrees with *epochs*."""
+
+    def __init__(self, epochs: EpochCache) -> None:
+        self.strays: list[Stray] = []
+        self._epochs = epochs
+        self._stretches: list[Stretch] = []
+
+    @property
+    def last_begins(self) -> int:
+        """At which offset the last epoch of the cache does."""
+        return self._epochs.entries[-1][1] if self._epochs.entries else 0
+
+    def pass_batch(self, file: str, header: BatchHeader, position: int) -> None:
+        """A sound batch of the segment *file*."""
+        says, base = header.leader_epoch, header.base_offset
+        last = self._stretches[-1] if self._stretches else None
+        if last is not None and last.epoch == says:
+            self._stretches[-1] = last._replace(batches=last.batches + 1)
+        else:
+            self._stretches.append(Stretch(says, base, 1))
+        due = self._epochs.epoch_of(base)
+        if due in (-1, says):
+            return
+        end, stray = position + header.length, self.strays[-1] if self.strays else None
+        if stray is not None and (stray.file, stray.end, stray.says, stray.due) == (file, position, says, due):
+            stray.end, stray.next, stray.batches = end, header.next_offset, stray.batches + 1
+        else:
+            self.strays.append(Stray(file, position, end, base, header.next_offset, 1, says, due))
+
+    def believes(self, stray: Stray) -> bool:
+        """Whether it is the cache that is wrong: several batches agree, and fit in with all others. One alone is taken for damaged."""
+        return stray.batches > 1 and EpochCache.rebuilt(self._stretches).epoch_of(stray.first) == stray.says

@@ -1,0 +1,34 @@
+"""Which logs a data directory holds, by the names of its directories; and which it should hold and does not."""
+
+from collections.abc import Iterator
+
+from flux.interfaces import IDirectory
+from flux.model import TopicPartition
+from flux.storage.claims import AllClaims
+from flux.storage.deletion import put_aside_before
+from flux.storage.findings import Finding, Kind
+from flux.storage.offset_checkpoints import POINTS
+
+
+def logs_in(directory: IDirectory) -> list[TopicPartition]:
+    """The partitions whose directories are there, sorted."""
+    return sorted(tp for entry in directory.list() if entry.is_directory and (tp := log_named(entry.name)) is not None)
+
+
+def log_named(name: str) -> TopicPartition | None:
+    """The partition whose log's directory has that name; None if it is no such name."""
+    topic, _, number = name.rpartition("-")
+    if topic and number.isascii() and number.isdigit() and str(int(number)) == number:
+        return TopicPartition(topic, int(number))
+    return None
+
+
+def missing_logs(directory: IDirectory, claims: AllClaims) -> Iterator[Finding]:
+    """Logs that held something when the recovery points were saved, and whose directories are not there, nor put aside to go."""
+    there = {str(tp) for tp in logs_in(directory)} | set(put_aside_before(directory).values())
+    for name, point in sorted(claims.points.items()):
+        start = claims.starts.get(name, 0)
+        if name not in there and point > start:
+            why = f"{POINTS} says that this log is durable up to offset {point}, and its directory is not there"
+            then = f"a start reports the records as lost, and goes on at offset {point}"
+            yield Finding(Kind.GAP, "", why, then, first=start, next=point, log=name)

@@ -1,0 +1,271 @@
+"""A log is read from its first byte to its last, and everything that is not as a clean stop leaves it is told. Nothing is changed.
+
+No checkpoint is believed: each is held against the batches. What they add up to is what a start would do about it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+
+from flux.batch import BatchHeader
+from flux.interfaces import Entry, IDirectory, IFile
+from flux.storage.claims import Claims
+from flux.storage.clean_shutdown import CLEAN
+from flux.storage.epoch_file import EPOCHS, EPOCHS_CRC, read_epochs
+from flux.storage.epoch_witness import EpochWitness, Stray
+from flux.storage.epochs import EpochCache
+from flux.storage.findings import Finding, Kind
+from flux.storage.gaps import GAPS
+from flux.storage.index_witness import IndexWitness
+from flux.storage.known_gaps import KnownGaps
+from flux.storage.offset_checkpoints import POINTS, STARTS
+from flux.storage.opening import CleanEnd
+from flux.storage.recovery import NO_LIMIT, Damage, claimed_end
+from flux.storage.removal import Files, look_at
+from flux.storage.segment import DIGEST, file_name
+from flux.storage.segment_walk import LookInto, SegmentWalk, Watch, damaged_batch
+from flux.storage.segments import rolling_name
+
+_SMALL_FILES = {EPOCHS, EPOCHS_CRC, GAPS}
+
+
+class Verification:
+    """One log. *Action*: iterate over :meth:`findings` to its end, once. *Transition*: what was read is counted meanwhile.
+
+    *claims* are what the data directory says of it. While a broker is *live* on it, what it has only begun is no damage.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        directory: IDirectory,
+        claims: Claims,
+        *,
+        live: bool = False,
+        look_into: LookInto | None = None,
+        progress: Callable[[int], object] = lambda size_bytes: None,
+    ) -> None:
+        self.segments = self.batches = self.records = self.size_bytes = 0
+        self.end_offset = claims.start
+        self._name = name
+        self._directory = directory
+        self._claims = claims
+        self._live = live
+        self._look_into = look_into
+        self._progress = progress
+        self._epochs = EpochWitness(EpochCache())
+        self._gaps = KnownGaps(())
+        self._end: CleanEnd | None = None  # of the last segment, as a mark would say it
+        self._tail: tuple[str, Damage, int] | None = None  # its file, its bytes, and what they may have been given
+
+    def findings(self) -> Iterator[Finding]:
+        """What is not as it should be, in the order of the files. What the system refuses to read ends it, and is told."""
+        try:
+            for finding in self._findings():
+                yield finding._replace(log=self._name)
+        except OSError as error:
+            why, then = f"cannot be read: {error.strerror or error}", "a start refuses this log"
+            yield Finding(Kind.UNREADABLE, error.filename or "", why, then, log=self._name)
+
+    def _findings(self) -> Iterator[Finding]:
+        entries = self._directory.list()
+        files = look_at(entries)
+        if not self._live:
+            yield from _leftovers(entries, files)
+        yield from self._read_small_files(files)
+        if files.bases:
+            self.end_offset = files.bases[0]
+        if self.end_offset > self._claims.start:
+            yield self._gap(file_name(self.end_offset), self._claims.start, self.end_offset)
+        for base, after in pairwise([*files.bases, NO_LIMIT]):
+            yield from self._closed_or_last(files, base, after)
+        for base, follows in files.rolling:
+            yield from self._rolling(base, follows)
+        yield from self._where_it_ends()
+        for stray in self._epochs.strays:
+            yield self._stray(stray)
+        if self._epochs.last_begins > self.end_offset:
+            why = f"says that an epoch begins at offset {self._epochs.last_begins}; the log ends at {self.end_offset}"
+            yield Finding(Kind.CHECKPOINT, EPOCHS, why, "a start forgets that epoch")
+        for first, after in self._gaps.wrong:
+            why = "says that these offsets are lost, and they are there"
+            yield Finding(Kind.CHECKPOINT, GAPS, why, "it does no harm", first=first, next=after, harmless=True)
+
+    def _read_small_files(self, files: Files) -> Iterator[Finding]:
+        try:
+            self._gaps = KnownGaps.read(self._directory)
+        except ValueError as error:
+            then = "a start begins it anew, and reports again what is missing"
+            yield Finding(Kind.CHECKPOINT, GAPS, str(error), then)
+        why = "is missing"
+        try:
+            epochs = read_epochs(self._directory)
+            if epochs is not None or not (files.bases or files.rolling):
+                self._epochs = EpochWitness(epochs or EpochCache())
+                return
+        except (ValueError, IndexError) as error:
+            why = str(error)
+        yield Finding(Kind.CHECKPOINT, EPOCHS, why, "a start rebuilds it from the batches")
+
+    # --- one segment after the other
+
+    def _closed_or_last(self, files: Files, base: int, after: int) -> Iterator[Finding]:
+        name, is_last = file_name(base), after == NO_LIMIT
+        yield from self._jump_to(base, name)
+        try:
+            file = self._directory.open(name)
+        except FileNotFoundError:
+            if not self._live:
+                raise
+            return  # retention was faster
+        try:
+            hints = IndexWitness(self._directory, base, file, may_be_old=is_last)
+            walk = self._walk(name, file, after, hints)
+            yield from walk.findings()
+            self.end_offset = walk.next_offset
+            sound = walk.sound and not any(stray.file == name for stray in self._epochs.strays)
+            problems = list(hints.problems(walk.next_offset, sound=sound))
+            if is_last:
+                self._ends_with(name, file, base, walk)
+        finally:
+            file.close()
+        must_have_hints = sound and (not is_last or self._claims.clean is not None)
+        if must_have_hints and base not in files.hints[DIGEST]:
+            problems.append((file_name(base, DIGEST), "is missing"))
+        for where, why in problems:
+            then = "what it is about is read instead, and it is rebuilt"
+            yield Finding(Kind.INDEX, where, why, then, harmless=self._live)
+        if is_last:
+            return
+        if walk.tail is not None:
+            self.end_offset = max(after, self.end_offset)
+            yield damaged_batch(name, walk.tail, self.end_offset)
+        if self.end_offset <= self._claims.start:
+            why = f"all of it lies below the start of the log, {self._claims.start}"
+            yield Finding(Kind.LEFTOVER, name, why, "a start removes it", harmless=True)
+
+    def _rolling(self, base: int, follows: int) -> Iterator[Finding]:
+        """It goes on where the one before ends, or that one did not become durable: then nothing in this one was promised."""
+        name = rolling_name(base, follows)
+        taken = self._end is not None and follows == self.end_offset
+        try:
+            file = self._directory.open(name)
+        except FileNotFoundError:
+            if not self._live:
+                raise
+            return  # it got its name
+        try:
+            if not taken:
+                walk = SegmentWalk(name, file, base, NO_LIMIT, (), None)
+                for _ in walk.findings():
+                    pass  # it goes as it is
+                why = f"begun after a segment that should end at offset {follows}, and ends at {self.end_offset}"
+                then = "a start removes it: nothing in it was promised"
+                yield Finding(Kind.UNFINISHED, name, why, then, 0, file.size, base, walk.next_offset)
+                return
+            if self._tail is not None:
+                before, damage, _ = self._tail
+                self._tail = None
+                yield _torn(before, damage, self.end_offset, harmless=self._live)
+            yield from self._jump_to(base, name)
+            walk = self._walk(name, file, NO_LIMIT, None)
+            yield from walk.findings()
+            self.end_offset = walk.next_offset
+            self._ends_with(name, file, base, walk)
+        finally:
+            file.close()
+        if not self._live:
+            why = "was begun, and the one before it may not have been durable yet"
+            yield Finding(Kind.LEFTOVER, name, why, "a start takes it for what it is, and renames it", harmless=True)
+
+    def _walk(self, name: str, file: IFile, limit: int, hints: IndexWitness | None) -> SegmentWalk:
+        if not self._live:
+            file.drop_cache()  # what the medium holds; a broker's own reads are not to be slowed down
+        self.segments += 1
+        watchers: list[Watch] = [self._count, self._gaps.pass_batch, partial(self._epochs.pass_batch, name)]
+        if hints is not None:
+            watchers.append(hints.pass_batch)
+        return SegmentWalk(name, file, self.end_offset, limit, watchers, self._look_into)
+
+    def _count(self, header: BatchHeader, _position: int) -> None:
+        self.batches += 1
+        self.records += header.count
+        self.size_bytes += header.length
+        self._progress(header.length)
+
+    def _ends_with(self, name: str, file: IFile, base: int, walk: SegmentWalk) -> None:
+        """The last segment so far: the log ends there, if no other goes on after it."""
+        self._end = CleanEnd(self.end_offset, base, file.size)
+        self._tail = None if walk.tail is None else (name, walk.tail, claimed_end(file, walk.tail))
+
+    def _jump_to(self, base: int, name: str) -> Iterator[Finding]:
+        first, self.end_offset = max(self.end_offset, self._claims.start), max(self.end_offset, base)
+        if first < base:
+            yield self._gap(name, first, base)
+
+    def _gap(self, file: str, first: int, after: int) -> Finding:
+        known = self._gaps.cover(first, after)
+        then = "it was reported before" if known else "a start reports it; readers go on after it"
+        why = "no file holds the records before this segment"
+        return Finding(Kind.GAP, file, why, then, first=first, next=after, harmless=known)
+
+    # --- the end
+
+    def _where_it_ends(self) -> Iterator[Finding]:
+        end, claims = self.end_offset, self._claims
+        if self._tail is not None:
+            name, damage, claimed = self._tail
+            yield _torn(name, damage, claimed, harmless=self._live)
+            end = max(end, claimed)
+        end = self._gaps.after(end)
+        clean = claims.clean
+        for file, offset in ((POINTS, claims.point), (CLEAN, clean.end_offset if clean else 0), (STARTS, claims.start)):
+            if offset > end:
+                why = f"{_SAYS[file]} offset {offset}, and the log ends at {end}"
+                then = f"a start reports the records between as lost, and goes on at offset {offset}"
+                yield Finding(Kind.CHECKPOINT, file, why, then, first=end, next=offset)
+        if clean is not None and clean != self._end and clean.end_offset <= end:
+            why = f"says that the log ends at {_end(clean)}; it ends at {_end(self._end)}"
+            yield Finding(Kind.CHECKPOINT, CLEAN, why, "a start checks the log")
+
+    def _stray(self, stray: Stray) -> Finding:
+        where = (stray.position, stray.end - stray.position, stray.first, stray.next)
+        if self._epochs.believes(stray):
+            why = f"says epoch {stray.due}; {stray.batches} batches of {stray.file} say {stray.says}"
+            then = f"a start passes over those batches; without {EPOCHS_CRC} it would rebuild this file from them"
+            return Finding(Kind.CHECKPOINT, EPOCHS, why, then, *where)
+        why = f"leader epoch {stray.says} where {stray.due} was due"
+        return Finding(Kind.BATCH, stray.file, why, "it stays where it is; readers pass over it", *where)
+
+
+_SAYS = {
+    POINTS: "says that the log is durable up to",
+    CLEAN: "says that the log ends at",
+    STARTS: "says that it starts at",
+}
+
+
+def _end(end: CleanEnd | None) -> str:
+    """For people."""
+    if end is None:
+        return "no segment at all"
+    return f"offset {end.end_offset} and byte {end.size_bytes} of {file_name(end.base_offset)}"
+
+
+def _torn(file: str, damage: Damage, claimed: int, *, harmless: bool) -> Finding:
+    then = "the broker may be writing it" if harmless else "a start cuts it off, and never gives its offsets again"
+    size = damage.end - damage.position
+    return Finding(
+        Kind.TORN_TAIL, file, damage.why, then, damage.position, size, damage.expected_offset, claimed, harmless
+    )
+
+
+def _leftovers(entries: Sequence[Entry], files: Files) -> Iterator[Finding]:
+    ours = {file_name(base, suffix) for suffix, bases in files.hints.items() for base in bases} | _SMALL_FILES
+    ours |= {file_name(base) for base in files.bases} | {rolling_name(*each) for each in files.rolling}
+    for entry in entries:
+        if entry.name in files.leftovers:
+            why = "its segment is not there" if entry.name.endswith(tuple(files.hints)) else "left by a crash"
+            yield Finding(Kind.LEFTOVER, entry.name, why, "a start removes it", harmless=True)
+        elif entry.name not in ours:
+            yield Finding(Kind.LEFTOVER, entry.name, "not a file of a log", "it is left alone", harmless=True)
