@@ -1,6 +1,6 @@
 """Whether batches carry the leader epochs that the epoch cache says, and which of the two to believe where they do not. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flux.batch import BatchHeader
 from flux.storage.epochs import EpochCache, Stretch
@@ -50,6 +50,15 @@ class EpochWitness:
         else:
             self.strays.append(Stray(file, position, end, base, header.next_offset, 1, says, due))
 
-    def believes(self, stray: Stray) -> bool:
-        """Whether it is the cache that is wrong: several batches agree, and fit in with all others. One alone is taken for damaged."""
-        return stray.batches > 1 and EpochCache.rebuilt(self._stretches).epoch_of(stray.first) == stray.says
+    def wrong_entries(self) -> list[Stray]:
+        """Where it is the cache that is wrong: several batches agree, and fit in with all others. One alone is taken for damaged.
+
+        Each epoch that batches carry is told once, from the first of them to the last.
+        """
+        rebuilt = EpochCache.rebuilt(self._stretches)
+        found: dict[tuple[int, int], Stray] = {}
+        for stray in self.strays:
+            if rebuilt.epoch_of(stray.first) == stray.says:
+                known = found.setdefault((stray.says, stray.due), replace(stray, batches=0))
+                known.batches, known.next = known.batches + stray.batches, stray.next
+        return [entry for entry in found.values() if entry.batches > 1]

@@ -9,6 +9,8 @@ from flux.storage.epochs import EpochCache
 from flux.storage.findings import Finding, Kind
 from flux.storage.recovery import Damage, Sound, scan
 
+PASSED_OVER = "it stays where it is; readers pass over it"
+
 Watch = Callable[[BatchHeader, int], object]
 """Is told of each sound batch and its position."""
 
@@ -74,6 +76,7 @@ class SegmentWalk:
 
 def damaged_batch(file: str, damage: Damage, next_offset: int) -> Finding:
     """*damage* is followed by more of the log, which goes on at *next_offset*."""
-    then = "it stays where it is; readers pass over it"
     size = damage.end - damage.position
-    return Finding(Kind.BATCH, file, damage.why, then, damage.position, size, damage.expected_offset, next_offset)
+    return Finding(
+        Kind.BATCH, file, damage.why, PASSED_OVER, damage.position, size, damage.expected_offset, next_offset
+    )

@@ -12,7 +12,7 @@ from flux.interfaces import Entry, IDirectory, IFile
 from flux.storage.claims import Claims
 from flux.storage.clean_shutdown import CLEAN
 from flux.storage.epoch_file import EPOCHS, EPOCHS_CRC, read_epochs
-from flux.storage.epoch_witness import EpochWitness, Stray
+from flux.storage.epoch_witness import EpochWitness
 from flux.storage.epochs import EpochCache
 from flux.storage.findings import Finding, Kind
 from flux.storage.gaps import GAPS
@@ -23,7 +23,7 @@ from flux.storage.opening import CleanEnd
 from flux.storage.recovery import NO_LIMIT, Damage, claimed_end
 from flux.storage.removal import Files, look_at
 from flux.storage.segment import DIGEST, file_name
-from flux.storage.segment_walk import LookInto, SegmentWalk, Watch, damaged_batch
+from flux.storage.segment_walk import PASSED_OVER, LookInto, SegmentWalk, Watch, damaged_batch
 from flux.storage.segments import rolling_name
 
 _SMALL_FILES = {EPOCHS, EPOCHS_CRC, GAPS}
@@ -65,7 +65,7 @@ class Verification:
                 yield finding._replace(log=self._name)
         except OSError as error:
             why, then = f"cannot be read: {error.strerror or error}", "a start refuses this log"
-            yield Finding(Kind.UNREADABLE, error.filename or "", why, then, log=self._name)
+            yield Finding(Kind.UNREADABLE, _last_name(error.filename), why, then, log=self._name)
 
     def _findings(self) -> Iterator[Finding]:
         entries = self._directory.list()
@@ -82,8 +82,7 @@ class Verification:
         for base, follows in files.rolling:
             yield from self._rolling(base, follows)
         yield from self._where_it_ends()
-        for stray in self._epochs.strays:
-            yield self._stray(stray)
+        yield from self._strays()
         if self._epochs.last_begins > self.end_offset:
             why = f"says that an epoch begins at offset {self._epochs.last_begins}; the log ends at {self.end_offset}"
             yield Finding(Kind.CHECKPOINT, EPOCHS, why, "a start forgets that epoch")
@@ -228,14 +227,17 @@ class Verification:
             why = f"says that the log ends at {_end(clean)}; it ends at {_end(self._end)}"
             yield Finding(Kind.CHECKPOINT, CLEAN, why, "a start checks the log")
 
-    def _stray(self, stray: Stray) -> Finding:
-        where = (stray.position, stray.end - stray.position, stray.first, stray.next)
-        if self._epochs.believes(stray):
-            why = f"says epoch {stray.due}; {stray.batches} batches of {stray.file} say {stray.says}"
+    def _strays(self) -> Iterator[Finding]:
+        wrong = self._epochs.wrong_entries()
+        for entry in wrong:
+            why = f"says epoch {entry.due}, and {entry.batches} batches agree on {entry.says}"
             then = f"a start passes over those batches; without {EPOCHS_CRC} it would rebuild this file from them"
-            return Finding(Kind.CHECKPOINT, EPOCHS, why, then, *where)
-        why = f"leader epoch {stray.says} where {stray.due} was due"
-        return Finding(Kind.BATCH, stray.file, why, "it stays where it is; readers pass over it", *where)
+            yield Finding(Kind.CHECKPOINT, EPOCHS, why, then, first=entry.first, next=entry.next)
+        told = {(entry.says, entry.due) for entry in wrong}
+        for stray in self._epochs.strays:
+            if (stray.says, stray.due) not in told:
+                why, size = f"leader epoch {stray.says} where {stray.due} was due", stray.end - stray.position
+                yield Finding(Kind.BATCH, stray.file, why, PASSED_OVER, stray.position, size, stray.first, stray.next)
 
 
 _SAYS = {
@@ -250,6 +252,10 @@ def _end(end: CleanEnd | None) -> str:
     if end is None:
         return "no segment at all"
     return f"offset {end.end_offset} and byte {end.size_bytes} of {file_name(end.base_offset)}"
+
+
+def _last_name(path: str | None) -> str:
+    return "" if path is None else path.rpartition("/")[2]
 
 
 def _torn(file: str, damage: Damage, claimed: int, *, harmless: bool) -> Finding:
