@@ -249,7 +249,9 @@ class IPartition(Interface):
         """Offset and timestamp of the first *visible* record at or after *timestamp_ms*, or None."""
 
     def report(replica: int, offset: int) -> "Deferred[None] | None":
-        """*replica* holds everything up to and including *offset*. A Deferred if that changes the ISR: it fires when that is stored.
+        """*replica* holds everything up to and including *offset*. A Deferred if that changes who is in sync or what is shown.
+
+        It fires when the change is stored, or storing it was tried.
 
         :raises BadRequest: this broker follows, or *replica* is not one of 1 to replication factor − 1.
         """

@@ -32,6 +32,11 @@ class BrokerState:
     fenced_by: Fence | None = None
 
     @property
+    def address(self) -> str:
+        """Where clients reach it, as they write it in a bootstrap list."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def fenced(self) -> bool:
         """It may not lead, for whatever reason."""
         return self.fenced_by is not None

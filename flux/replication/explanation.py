@@ -22,11 +22,15 @@ class Explanation(NamedTuple):
     why: str
 
 
-def why(high_watermark: int, log_end: int, isr: Sequence[int], min_isr: int, replicas: Sequence[Standing]) -> str:
+def why(
+    high_watermark: int, committed: int, log_end: int, isr: Sequence[int], min_isr: int, replicas: Sequence[Standing]
+) -> str:
     """The leader's sentence."""
     hidden = log_end - high_watermark
     if not hidden:
         return "every record is committed"
+    if committed > high_watermark:
+        return f"{committed - high_watermark} records are committed and not shown yet: their watermark is being stored"
     if len(isr) < min_isr:
         return f"{hidden} records are not committed: {len(isr)} replicas are in sync and the watermark moves from {min_isr} on"
     holding = [standing.replica for standing in replicas if standing.in_sync and standing.end_offset <= high_watermark]

@@ -1,6 +1,7 @@
 """One epoch of leading: who waits for acknowledgements, who is in sync, and what ISR was asked for."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -14,6 +15,9 @@ from flux.watermark import Watermark
 
 ProposeISR = Callable[[TopicPartition, int, tuple[int, ...]], "Deferred[object]"]
 """Ask for an ISR to be stored: which partition, in which leader epoch, which replicas. Fires when it is stored and in force."""
+
+Remember = Callable[[int], "Deferred[None] | None"]
+"""Have a high watermark outlive the process. None if it does already; else fires when it does, or fails."""
 
 
 class Leadership:
@@ -35,6 +39,7 @@ class Leadership:
         clock: IReactorTime,
         ack_all_timeout_s: float,
         propose: ProposeISR,
+        remember: Remember,
     ) -> None:
         self.tp = tp
         self.epoch = epoch
@@ -46,10 +51,14 @@ class Leadership:
         self._clock = clock
         self._ack_all_timeout_s = ack_all_timeout_s
         self._propose = propose
+        self._remember = remember
+        self._rising = -1  # the watermark that is shown, or being remembered so that it may be
+        self._ended = False
         self._proposing: list[Deferred[None]] | None = None  # who waits for the proposal under way; None: there is none
 
     def end(self, reason: BaseException) -> None:
         """Fail everybody who waits, and everybody who will."""
+        self._ended = True
         self.promised.fail(reason)
         self.committed.fail(reason)
 
@@ -75,8 +84,11 @@ class Leadership:
         self._rise(self.progress.leader_holds(end_offset))
         self.promised.advance(end_offset)
 
-    def report(self, replica: int, offset: int, log_end: int, now: float) -> None:
-        """*replica* holds everything up to and including *offset*. :raises BadRequest: there is no such replica, or no such offset."""
+    def report(self, replica: int, offset: int, log_end: int, now: float) -> "Deferred[None] | None":
+        """*replica* holds everything up to and including *offset*. A Deferred if that changes who is in sync or what is shown.
+
+        It fires when the change is stored, or storing it was tried. :raises BadRequest: there is no such replica, or no such offset.
+        """
         followers = self.progress.replicas - 1
         if not 1 <= replica <= followers:
             valid = f"1 to {followers}" if followers else "none, its replication factor is 1"
@@ -84,6 +96,10 @@ class Leadership:
         if offset < -1:
             raise BadRequest(f"offset: {offset} is below -1, which says that nothing is held")
         self._rise(self.progress.report(replica, offset + 1, log_end, now))
+        proposal = self.judge(log_end, now)
+        if proposal is None and self.progress.high_watermark <= self._visible.value:
+            return None
+        return Deferred.fromCoroutine(self._settled(proposal))
 
     def stored(self, isr: tuple[int, ...]) -> None:
         """*isr* is what the metadata says."""
@@ -91,6 +107,7 @@ class Leadership:
 
     def judge(self, log_end: int, now: float) -> "Deferred[None] | None":
         """Look who is in sync. None if that is what is stored, else a Deferred that fires when storing it was tried."""
+        self._rise(self.progress.high_watermark)  # once more, if remembering it failed before
         wanted = self.progress.wanted(log_end, now)
         if self._proposing is None and self.progress.must_propose(wanted):
             # One proposal at a time: two on their way could arrive in either order.
@@ -106,8 +123,31 @@ class Leadership:
         return waiter
 
     def _rise(self, high_watermark: int) -> None:
-        self._visible.advance(high_watermark)  # before the waiters: what they answer names it
-        self.committed.advance(high_watermark)
+        """Show *high_watermark*, once it is remembered: or a restart would show less than was shown before."""
+        if high_watermark <= self._rising:
+            return
+        self._rising = high_watermark
+        remembered = self._remember(high_watermark)
+        if remembered is None:
+            self._show(high_watermark)
+        else:
+            remembered.addCallbacks(lambda _: self._show(high_watermark), self._not_remembered)
+
+    def _show(self, high_watermark: int) -> None:
+        if not self._ended:
+            self._visible.advance(high_watermark)  # before the waiters: what they answer names it
+            self.committed.advance(high_watermark)
+
+    def _not_remembered(self, _failure: Failure) -> None:
+        self._rising = self._visible.value  # the next one to look tries again
+
+    async def _settled(self, proposal: "Deferred[None] | None") -> None:
+        if proposal is not None:
+            await proposal
+        remembered = None if self._ended else self._remember(self.progress.high_watermark)
+        if remembered is not None:
+            with suppress(Exception):  # reported where it happened; the answer shows the watermark as it stands
+                await remembered
 
     def _accepted(self, _result: object, isr: tuple[int, ...]) -> None:
         self._logger.info("{tp}: in sync are {isr}, epoch {epoch}", tp=self.tp, isr=list(isr), epoch=self.epoch)

@@ -1,6 +1,7 @@
 """The table of partitions this broker holds, kept as the metadata image says."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -52,6 +53,7 @@ class ReplicaManager(Service):
         self._clock = clock
         self._broker_id = broker_id
         self._topics: Mapping[str, Any] = {}
+        self._addresses: Mapping[int, str] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
         self._absent: dict[TopicPartition, FluxError] = {}  # those of a known topic that are not held here, and why
         self._routes: dict[str, KeyRoutes] = {}
@@ -108,10 +110,12 @@ class ReplicaManager(Service):
     def metadata_changed(self, image: Any) -> None:
         """Make the table what *image* says. A partition whose log does not open is reported, and answers with the reason."""
         before, self._topics = self._topics, image.topics
+        addresses = {broker.id: broker.address for broker in image.brokers.values()}
+        moved, self._addresses = addresses != self._addresses, addresses  # refusals name the leader's address
         for name in before.keys() - image.topics.keys():
             self._drop(before[name])
         for name, topic in image.topics.items():
-            if before.get(name) is not topic:  # unchanged topics are the same object from image to image
+            if moved or before.get(name) is not topic:  # unchanged topics are the same object from image to image
                 self._take_up(topic, before.get(name))
         for tombstone in image.tombstones.values():
             if tombstone.topic_id not in self._removing:
@@ -130,7 +134,7 @@ class ReplicaManager(Service):
         for number, state in enumerate(topic.partitions):
             tp = TopicPartition(topic.name, number)
             if self._broker_id not in state.replicas:
-                self._absent[tp] = NotLeader(f"{tp} {_led_by(state)}; this broker holds no replica of it")
+                self._absent[tp] = NotLeader(f"{tp} {self._led_by(state)}; this broker holds no replica of it")
                 continue
             partition = self._partitions.get(tp)
             if partition is None:
@@ -145,7 +149,7 @@ class ReplicaManager(Service):
                 brokers = self._brokers(state)
                 partition.lead(state.leader_epoch, len(brokers), tuple(brokers.index(broker) for broker in state.isr))
             else:
-                partition.follow(state.leader_epoch, _led_by(state))
+                partition.follow(state.leader_epoch, self._led_by(state))
 
     def _open(self, tp: TopicPartition, topic: Any, limits: Limits) -> Partition | None:
         try:
@@ -171,10 +175,8 @@ class ReplicaManager(Service):
             ack_all_timeout_s=self._config.ack_all_timeout_ms / 1000,
             high_watermark=high_watermark,
             propose_isr=self._propose_isr,
+            remember=partial(self._watermarks.remember, topic.topic_id, topic.name, tp.partition),
         )
-        if topic.replication_factor > 1:
-            # Alone, a restarted leader knows the watermark from its log. With others it would have to wait for them.
-            partition.watch_high_watermark(self._watermarks.moved)
         return partition
 
     def _drop(self, topic: Any) -> None:
@@ -230,13 +232,19 @@ class ReplicaManager(Service):
             topic.topic_id: {
                 "topic": name,
                 "high_watermarks": {
-                    str(number): partition.high_watermark
+                    str(number): partition.committed
                     for number in range(len(topic.partitions))
                     if (partition := self._partitions.get(TopicPartition(name, number))) is not None
                 },
             }
             for name, topic in self._topics.items()
         }
+
+    def _led_by(self, state: Any) -> str:
+        if state.leader is None:
+            return "has no leader"
+        address = self._addresses.get(state.leader)
+        return f"is led by broker {state.leader}" + (f", leader={address}" if address else "")
 
     def _why_absent(self, tp: TopicPartition) -> FluxError:
         if tp in self._absent:
@@ -247,7 +255,3 @@ class ReplicaManager(Service):
         return BadRequest(
             f"partition: {tp.partition} is not one of the {count} partitions of {tp.topic}, 0 to {count - 1}"
         )
-
-
-def _led_by(state: Any) -> str:
-    return "has no leader" if state.leader is None else f"is led by broker {state.leader}"

@@ -1,6 +1,6 @@
 """One partition: role, epoch, append with acks, fetch up to the watermark."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -21,7 +21,7 @@ from flux.model import Acks, Appended, Fetched, Role, TopicPartition
 from flux.replication.explanation import Explanation, why
 from flux.replication.isr import Limits, ReplicaProgress
 from flux.replication.keys import holds_keys
-from flux.replication.leadership import Leadership, ProposeISR
+from flux.replication.leadership import Leadership, ProposeISR, Remember
 from flux.replication.truncation import truncate_to_leader
 from flux.replication.visible import VisibleLog
 
@@ -46,6 +46,7 @@ class Partition:
         ack_all_timeout_s: float,
         high_watermark: int,
         propose_isr: ProposeISR,
+        remember: Remember,
     ) -> None:
         self.tp = tp
         self.log = log
@@ -55,6 +56,7 @@ class Partition:
         self._clock = clock
         self._ack_all_timeout_s = ack_all_timeout_s
         self._propose_isr = propose_isr
+        self._remember = remember
         self._leadership: Leadership | None = None
         self._refusal: FluxError = NotLeader(f"{tp} has no leader yet")
         self._visible = VisibleLog(tp, log, clock, high_watermark)
@@ -73,6 +75,11 @@ class Partition:
     def high_watermark(self) -> int:
         """Exclusive: consumers see what is below."""
         return self._visible.watermark.value
+
+    @property
+    def committed(self) -> int:
+        """Exclusive: the replicas in sync hold what is below. Consumers see it as soon as it is remembered."""
+        return self.high_watermark if self._leadership is None else self._leadership.progress.high_watermark
 
     @property
     def isr(self) -> Sequence[int]:
@@ -144,10 +151,6 @@ class Partition:
         """Fail every parked fetch with *reason*, and park none from now on."""
         self._visible.release(reason)
 
-    def watch_high_watermark(self, observer: Callable[[int], None]) -> None:
-        """Call *observer* with the high watermark at every rise. It must not raise."""
-        self._visible.watermark.observe(observer)
-
     # --- roles ---
 
     def lead(self, leader_epoch: int, replicas: int, isr: tuple[int, ...]) -> None:
@@ -173,6 +176,8 @@ class Partition:
             self._clock,
             self._ack_all_timeout_s,
             self._propose_isr,
+            # Alone, a restarted leader knows the watermark from its log. With others it would have to wait for them.
+            self._remember if replicas > 1 else _known_from_the_log,
         )
         self._leadership.promise(self.log.promised.value)
         if self.log.failure is not None:
@@ -229,15 +234,16 @@ class Partition:
     # --- replicas ---
 
     def report(self, replica: int, offset: int) -> "Deferred[None] | None":
-        """*replica* holds everything up to and including *offset*. A Deferred if that changes the ISR: it fires when that is stored.
+        """*replica* holds everything up to and including *offset*. A Deferred if that changes who is in sync or what is shown.
+
+        It fires when the change is stored, or storing it was tried.
 
         :raises BadRequest: this broker follows, or no such replica reports to it.
         """
         leadership = self._leadership
         if leadership is None:
             raise BadRequest(f"{self.tp}: this broker is a follower of it, and replicas report to the leader")
-        leadership.report(replica, offset, self.log.end_offset, self._clock.seconds())
-        return self.judge()
+        return leadership.report(replica, offset, self.log.end_offset, self._clock.seconds())
 
     def judge(self) -> "Deferred[None] | None":
         """Look who is in sync by now. A Deferred if that is not what is stored: it fires when storing it was tried."""
@@ -253,7 +259,7 @@ class Partition:
         else:
             min_isr = leadership.progress.min_isr
             replicas = leadership.progress.standings(log.end_offset, self._clock.seconds())
-            sentence = why(visible, log.end_offset, self.isr, min_isr, replicas)
+            sentence = why(visible, self.committed, log.end_offset, self.isr, min_isr, replicas)
         return Explanation(
             self.role,
             self.leader_epoch,
@@ -296,3 +302,7 @@ class Partition:
         if self._leadership is not None:
             assert failure.value is not None  # a Watermark fails with an exception
             self._leadership.end(failure.value)
+
+
+def _known_from_the_log(_high_watermark: int) -> None:
+    """A :data:`~flux.replication.leadership.Remember` with nothing to do."""

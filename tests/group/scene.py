@@ -131,6 +131,7 @@ def lead(tp: TopicPartition, log: ILog, clock: Clock, epoch: int) -> Partition:
         ack_all_timeout_s=2,
         high_watermark=log.end_offset,
         propose_isr=lambda *_: succeed(None),
+        remember=lambda high_watermark: None,
     )
     partition.lead(epoch, 1, (0,))
     return partition

@@ -1,6 +1,8 @@
 """A partition with three replicas, two of which must be in sync, over real sockets and restarts. Its followers are this test's reports."""
 
 import json
+import random
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,7 @@ from tests.integration.broker import BrokerProcess, LineClient
 LAG_TIMEOUT_S = 2.0
 LATE_S = 5.0  # a loaded machine: the ISR is looked at ten times a second
 PATIENCE_S = 30.0
+KILLS = 8
 SETTINGS = ("min_isr=2", f"replica_lag_timeout_ms={LAG_TIMEOUT_S * 1000:.0f}", "ack_all_timeout_ms=300")
 
 
@@ -144,7 +147,6 @@ def test_commits_follow_the_replicas(tmp_path: Path) -> None:
         watcher.report(2, 4)
         watcher.wait_for_isr([0, 1, 2], 1, 2)
         assert len(watcher.shown()) == 5
-        until_saved(tmp_path / "data", 5)
         broker.kill()
 
     with broker_on(tmp_path / "data") as broker:  # after kill -9
@@ -156,17 +158,57 @@ def test_commits_follow_the_replicas(tmp_path: Path) -> None:
     assert watcher.seen[-1] == 4
 
 
-def until_saved(data: Path, high_watermark: int) -> None:
-    """Until the checkpoint holds it: it is written behind, so that no produce waits for it."""
-    file, text = data / "high-watermarks.json", ""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        with suppress(FileNotFoundError):  # it is being replaced
-            text = file.read_text()
-            topics = json.loads(text)["data"]["topics"].values()
-            if {"0": high_watermark} in [topic["high_watermarks"] for topic in topics if topic["topic"] == "t"]:
-                return
-    raise AssertionError(f"not saved: {text}")
+class Follower(threading.Thread):
+    """A replica that has everything the moment it is there, and says so until the broker is gone; it notes what it is told."""
+
+    def __init__(self, broker: BrokerProcess, replica: int) -> None:
+        super().__init__()
+        self.shown = -1
+        self._client = broker.client()
+        self._replica = replica
+
+    def run(self) -> None:
+        """Report, look, report."""
+        with suppress(OSError):
+            while True:
+                # An offset far beyond the end: reports are capped at it.
+                answer = self._client.ask("REPLICA_FETCH", f"t 0 {self._replica} 1000000000")
+                self.shown = max(self.shown, int(answer.partition(" hw=")[2].split(" ")[0]))
+        self._client.close()
+
+
+def test_a_kill_never_shows_less_than_was_shown(tmp_path: Path) -> None:
+    """Nor less than acks=all confirmed: before any follower has spoken again, all of it is there."""
+    dice = random.Random(4)
+    shown = confirmed = -1
+    with broker_on(tmp_path / "data") as broker:
+        client = broker.client()
+        assert client.ask("ADMIN_CREATE_TOPIC", "t 1 3").startswith("OK|")
+        for _ in range(KILLS):
+            followers = [Follower(broker, replica) for replica in (1, 2)]
+            for follower in followers:
+                follower.start()
+            victim = threading.Timer(dice.uniform(0.02, 0.2), broker.kill)
+            victim.start()
+            with suppress(OSError):
+                while True:
+                    answers = client.ask_all([("PRODUCE", b"t k:v acks=all")] * 8)
+                    offsets = [
+                        int(each.split("offset=")[1].split(" ")[0]) for each in answers if each.startswith("OK|")
+                    ]
+                    confirmed = max([confirmed, *offsets])
+            victim.join()
+            for follower in followers:
+                follower.join()
+            shown = max(shown, *[follower.shown for follower in followers])
+            client.close()
+            broker.start()
+            client = broker.client()
+            answer = client.ask("CONSUME", f"t 0 {max(shown, confirmed)}")
+            assert answer.startswith("OK|messages="), answer
+            assert int(answer.partition(" hw=")[2].split(" ")[0]) >= max(shown, confirmed), (answer, shown, confirmed)
+        client.close()
+    print(f"{KILLS} kills, watermark {shown}, {confirmed + 1} records confirmed by acks=all; never less was shown")
 
 
 def test_a_role_stays_until_it_is_changed(tmp_path: Path) -> None:

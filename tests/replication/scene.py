@@ -74,6 +74,7 @@ class PartitionCase(SynchronousTestCase):
             ack_all_timeout_s=2.0,
             high_watermark=high_watermark,
             propose_isr=self._propose,
+            remember=lambda high_watermark: None,
         )
 
     def _propose(self, tp: TopicPartition, epoch: int, isr: tuple[int, ...]) -> "Deferred[object]":
@@ -133,6 +134,7 @@ class Broker:
         cluster: ClusterConfig | None = None,
         thread: InThread = run_now,
         metadata_thread: InThread | None = None,
+        watermark_thread: InThread | None = None,
         seed: int = 0,
     ) -> None:
         self.disk = MemoryDisk(Random(seed))
@@ -142,6 +144,7 @@ class Broker:
         self.cluster = cluster or ClusterConfig()
         self.thread = thread
         self.metadata_thread = thread if metadata_thread is None else metadata_thread
+        self.watermark_thread = thread if watermark_thread is None else watermark_thread
         self._ids = count(1)
 
     def start(self) -> "Broker":
@@ -160,7 +163,7 @@ class Broker:
         self.replicas = ReplicaManager(
             self.replication,
             self.logs,
-            Checkpoint(root, "high-watermarks.json", self.thread),
+            Checkpoint(root, "high-watermarks.json", self.watermark_thread),
             self.controller,
             self.clock,
             self.cluster.broker_id,

@@ -41,7 +41,9 @@ class PartitionMachine(RuleBasedStateMachine):
     def start(self, mode: FsyncMode, min_isr: int, max_lag: int) -> None:
         replication = ReplicationConfig(min_isr=min_isr, replica_max_lag=max_lag)
         # Queued, so that anything may happen while a change is being stored.
-        self.broker = Broker(mode=mode, replication=replication, metadata_thread=QueuedThread()).start()
+        self.broker = Broker(
+            mode=mode, replication=replication, metadata_thread=QueuedThread(), watermark_thread=QueuedThread()
+        ).start()
         self.broker.controller.create_topic("orders", 1, 3, {})
         self.store()
 
@@ -50,6 +52,12 @@ class PartitionMachine(RuleBasedStateMachine):
         """The thread that stores the metadata in this life."""
         assert isinstance(self.broker.metadata_thread, QueuedThread)
         return self.broker.metadata_thread
+
+    @property
+    def watermarks(self) -> QueuedThread:
+        """The thread that stores the watermarks in this life."""
+        assert isinstance(self.broker.watermark_thread, QueuedThread)
+        return self.broker.watermark_thread
 
     @property
     def partition(self) -> Partition:
@@ -134,8 +142,16 @@ class PartitionMachine(RuleBasedStateMachine):
 
     @rule()
     def store(self) -> None:
-        """The metadata's disk gets its turn."""
+        """The metadata's disk gets its turn, and the watermarks'."""
         self.metadata.perform_all()
+        self.remember()
+
+    @rule()
+    def remember(self) -> None:
+        """The watermarks' disk gets its turn; what rises meanwhile, the next."""
+        for _ in range(3):
+            turn(self.broker.clock)
+            self.watermarks.perform_all()
         turn(self.broker.clock)
 
     @rule(seconds=st.sampled_from([0.001, 0.5, 1.9, 2.0, 9.5, 10.0, 11.0]))
@@ -160,6 +176,10 @@ class PartitionMachine(RuleBasedStateMachine):
         self.broker.disk.fail(errno.ENOSPC, "append", times=None, where=lambda path: "metadata.json" in path)
 
     @rule()
+    def the_watermarks_cannot_be_stored(self) -> None:
+        self.broker.disk.fail(errno.ENOSPC, "append", times=None, where=lambda path: "high-watermarks" in path)
+
+    @rule()
     def the_disk_is_well_again(self) -> None:
         self.broker.disk.heal()
 
@@ -167,6 +187,7 @@ class PartitionMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         self.broker.disk.heal()
         self.metadata.perform_all()
+        self.watermarks.perform_all()
         self.broker.stop()
         self.forget_waiters()
         self.broker.start()
@@ -191,7 +212,7 @@ class PartitionMachine(RuleBasedStateMachine):
     def die(self) -> None:
         """The process ends: what it was about to store is not."""
         self.forget_waiters()
-        self.broker.metadata_thread = QueuedThread()
+        self.broker.metadata_thread, self.broker.watermark_thread = QueuedThread(), QueuedThread()
 
     def forget_waiters(self) -> None:
         """The process that made them is no more."""

@@ -117,7 +117,18 @@ class TableTests(SynchronousTestCase):
         self.successResultOf(broker.controller.broker_heartbeat(1))
         self.successResultOf(broker.controller.set_leader(TP, 1, (1, 0)))
         self.assertIs(broker.partition().role, Role.FOLLOWER)
-        self.assertIn("broker 1", str(self.assertRaises(NotLeader, broker.put)))
+        self.assertIn("is led by broker 1, leader=h:1,", str(self.assertRaises(NotLeader, broker.put)))
+
+    def test_a_leader_that_moved_is_named_where_it_is(self) -> None:
+        """The refusal follows the registration, in the form clients read."""
+        broker = self.broker
+        self.create()
+        self.successResultOf(broker.controller.register_broker(1, "h", 1, None))
+        self.successResultOf(broker.controller.broker_heartbeat(1))
+        self.successResultOf(broker.controller.set_leader(TP, 1, (1, 0)))
+        self.successResultOf(broker.controller.register_broker(1, "::1", 9093, None))
+        message = str(self.assertRaises(NotLeader, broker.put))
+        self.assertIn(" leader=[::1]:9093,", message)
 
     def test_a_drain_ends_every_wait(self) -> None:
         """Parked fetches of all partitions are told why."""
@@ -158,6 +169,7 @@ class InSyncTests(SynchronousTestCase):
 
     def report(self, replica: int, offset: int) -> None:
         done = self.broker.partition().report(replica, offset)
+        turn(self.broker.clock)
         if done is not None:
             self.successResultOf(done)
 

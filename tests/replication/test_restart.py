@@ -1,10 +1,13 @@
 """What of a partition outlives the process."""
 
+import errno
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.config import ReplicationConfig
 from flux.errors import NotLeader
-from flux.model import FsyncMode, Role
+from flux.model import Acks, FsyncMode, Role
+from flux.testing import QueuedThread
 from tests.replication.scene import TP, Broker, records, turn, visible_values
 
 THREE = ReplicationConfig(min_isr=2)
@@ -45,11 +48,61 @@ class RestartTests(SynchronousTestCase):
         broker = self.replicated().kill()
         self.assertEqual(broker.partition().high_watermark, 3)
 
+    def test_nothing_is_shown_before_a_restart_would_show_it_too(self) -> None:
+        """A watermark is stored first: whenever the process is killed, nobody sees less than before."""
+        thread = QueuedThread()
+        broker = Broker(replication=THREE, watermark_thread=thread).start()
+        self.successResultOf(broker.controller.create_topic("orders", 1, 3, {}))
+        appended = broker.put(count=3, acks=Acks.ALL)
+        acknowledged = broker.partition().when_acknowledged(appended, Acks.ALL)
+        assert acknowledged is not None
+        reported = [broker.partition().report(replica, 2) for replica in (1, 2)]
+        turn(broker.clock)
+        self.assertEqual((broker.partition().high_watermark, broker.partition().committed), (0, 3))
+        self.assertIn("3 records are committed and not shown yet", broker.partition().explain().why)
+        self.assertNoResult(acknowledged)
+        assert reported[1] is not None
+        self.assertNoResult(reported[1])
+        thread.perform_all()
+        self.assertEqual(self.successResultOf(acknowledged), 3)
+        self.successResultOf(reported[1])
+        broker.kill()
+        self.assertEqual(broker.partition().high_watermark, 3)
+
+    def test_a_watermark_that_cannot_be_stored_is_tried_again(self) -> None:
+        """On a full disk the answer names what is shown; when there is room again it goes on by itself."""
+        broker = self.replicated()
+        broker.disk.fail(errno.ENOSPC, "append", times=None, where=lambda path: "high-watermarks" in path)
+        for replica in (1, 2):
+            reported = broker.partition().report(replica, 4)
+        turn(broker.clock)
+        assert reported is not None
+        self.successResultOf(reported)
+        self.assertEqual(broker.partition().high_watermark, 3)
+        self.assertEqual(len(self.flushLoggedErrors()), 0)
+        broker.disk.heal()
+        broker.clock.pump([0.5, 0.0, 0.0])
+        self.assertEqual(broker.partition().high_watermark, 5)
+
+    def test_an_epoch_that_ended_meanwhile_shows_nothing(self) -> None:
+        """What its watermark was stored for is nobody's any more; the next leader counts anew."""
+        thread = QueuedThread()
+        broker = Broker(replication=THREE, watermark_thread=thread).start()
+        self.successResultOf(broker.controller.create_topic("orders", 1, 3, {}))
+        broker.put(count=3)
+        for replica in (1, 2):
+            broker.partition().report(replica, 2)
+        turn(broker.clock)
+        self.successResultOf(broker.controller.set_role(TP, Role.FOLLOWER))
+        thread.perform_all()
+        self.assertEqual(broker.partition().high_watermark, 0)
+
     def test_it_rises_again_by_reports(self) -> None:
         """Followers go on where they are."""
         broker = self.replicated().kill()
         for replica in (1, 2):
             broker.partition().report(replica, 4)
+        turn(broker.clock)
         self.assertEqual(visible_values(broker.partition()), records(5))
 
     def test_a_timer_saves_it_too(self) -> None:
