@@ -23,10 +23,9 @@ from flux.server.dispatch import Dispatch
 from flux.server.factory import FluxFactory
 from flux.server.families import bind, load, plugins
 from flux.storage.checkpoint import Checkpoint, read_file, replace_file
+from flux.storage.existing import LOCK, META
 from flux.storage.manager import LogManager
 
-_LOCK = "lock"
-_META = "meta.properties"
 _META_VERSION = 1
 _GROUP_LOG = TopicPartition("__consumer_offsets", 0)
 _GROUP_LOG_CONFIG = {"segment.bytes": str(4 << 20), "retention.ms": "-1", "retention.bytes": "-1"}  # snapshots bound it
@@ -115,7 +114,7 @@ class Broker(MultiService):
         try:
             if self._directory.make() and self._parent is not None:
                 self._parent.sync()  # or a power cut may take the whole new directory back
-            self._unlock = self._directory.lock(_LOCK)
+            self._unlock = self._directory.lock(LOCK)
             self._check_meta()
             super().startService()
             self._start_groups()
@@ -188,9 +187,9 @@ class Broker(MultiService):
     def _check_meta(self) -> None:
         """Refuse a directory that is another broker's; write ours into a new one."""
         broker_id = self.config.cluster.broker_id
-        data = read_file(self._directory, _META)
+        data = read_file(self._directory, META)
         if data is None:
-            replace_file(self._directory, _META, f"version={_META_VERSION}\nbroker.id={broker_id}\n".encode())
+            replace_file(self._directory, META, f"version={_META_VERSION}\nbroker.id={broker_id}\n".encode())
             return
         known = dict(line.split("=", 1) for line in data.decode("utf-8", "replace").splitlines() if "=" in line)
         if known.get("version") != str(_META_VERSION):

@@ -1,4 +1,4 @@
-"""Which logs a data directory holds, by the names of its directories; and which it should hold and does not."""
+"""What a data directory holds by its names: a lock, whose it is, and the logs; and which of these should be there and are not."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,9 @@ from flux.storage.claims import AllClaims
 from flux.storage.deletion import put_aside_before
 from flux.storage.findings import Finding, Kind
 from flux.storage.offset_checkpoints import POINTS
+
+LOCK = "lock"  # held by the broker whose directory it is
+META = "meta.properties"  # whose that is, and in which format; every data directory has one
 
 
 def logs_in(directory: IDirectory) -> list[TopicPartition]:

@@ -26,6 +26,7 @@ from flux.storage.segment import DIGEST, file_name
 from flux.storage.segment_walk import PASSED_OVER, LookInto, SegmentWalk, Watch, damaged_batch
 from flux.storage.segments import rolling_name
 
+_REBUILT = "a start rebuilds it from the batches"
 _SMALL_FILES = {EPOCHS, EPOCHS_CRC, GAPS}
 
 
@@ -54,6 +55,7 @@ class Verification:
         self._look_into = look_into
         self._progress = progress
         self._epochs = EpochWitness(EpochCache())
+        self._has_epochs = True  # some; whether they can be believed is told when they are read
         self._gaps = KnownGaps(())
         self._end: CleanEnd | None = None  # of the last segment, as a mark would say it
         self._tail: tuple[str, Damage, int] | None = None  # its file, its bytes, and what they may have been given
@@ -72,7 +74,7 @@ class Verification:
         files = look_at(entries)
         if not self._live:
             yield from _leftovers(entries, files)
-        yield from self._read_small_files(files)
+        yield from self._read_small_files()
         if files.bases:
             self.end_offset = files.bases[0]
         if self.end_offset > self._claims.start:
@@ -82,6 +84,8 @@ class Verification:
         for base, follows in files.rolling:
             yield from self._rolling(base, follows)
         yield from self._where_it_ends()
+        if self.batches and not self._has_epochs:
+            yield Finding(Kind.CHECKPOINT, EPOCHS, "is missing", _REBUILT)
         yield from self._strays()
         if self._epochs.last_begins > self.end_offset:
             why = f"says that an epoch begins at offset {self._epochs.last_begins}; the log ends at {self.end_offset}"
@@ -90,21 +94,19 @@ class Verification:
             why = "says that these offsets are lost, and they are there"
             yield Finding(Kind.CHECKPOINT, GAPS, why, "it does no harm", first=first, next=after, harmless=True)
 
-    def _read_small_files(self, files: Files) -> Iterator[Finding]:
+    def _read_small_files(self) -> Iterator[Finding]:
         try:
             self._gaps = KnownGaps.read(self._directory)
         except ValueError as error:
             then = "a start begins it anew, and reports again what is missing"
             yield Finding(Kind.CHECKPOINT, GAPS, str(error), then)
-        why = "is missing"
         try:
             epochs = read_epochs(self._directory)
-            if epochs is not None or not (files.bases or files.rolling):
-                self._epochs = EpochWitness(epochs or EpochCache())
-                return
         except (ValueError, IndexError) as error:
-            why = str(error)
-        yield Finding(Kind.CHECKPOINT, EPOCHS, why, "a start rebuilds it from the batches")
+            yield Finding(Kind.CHECKPOINT, EPOCHS, str(error), _REBUILT)
+            return
+        self._has_epochs = epochs is not None
+        self._epochs = EpochWitness(epochs or EpochCache())
 
     # --- one segment after the other
 

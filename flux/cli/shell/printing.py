@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -27,6 +27,13 @@ class Form(Enum):
     TABLE = "table"
     PLAIN = "plain"
     JSON = "json"
+
+
+class Part(Protocol):
+    """What :class:`Rows` and :class:`Fields` are; a subcommand may have a form of its own."""
+
+    def lines(self, form: Form) -> Iterable[str]:
+        """Without line ends. *form* is never JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Printer:
     def __init__(self, form: Form) -> None:
         self.form = form
 
-    def report(self, document: object, *parts: Rows | Fields) -> None:
+    def report(self, document: object, *parts: Part) -> None:
         """One answer: *document* as JSON, or else *parts*, an empty line between them."""
         if self.form is Form.JSON:
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))

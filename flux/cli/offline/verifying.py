@@ -1,0 +1,76 @@
+"""Everything that is wrong with a data directory, or with one partition of it."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from flux.batch import decode
+from flux.cli.offline import group_log
+from flux.cli.offline.data_files import GROUP_LOG, DataFiles
+from flux.cli.offline.place import Place
+from flux.storage.claims import SmallFiles
+from flux.storage.existing import missing_logs
+from flux.storage.findings import Finding
+from flux.storage.segment_walk import LookInto
+from flux.storage.verification import Verification
+
+KEPT = 10_000  # findings: of a file full of rubbish there is no need to remember each, and no memory for it
+
+
+class Read(NamedTuple):
+    """What was read of one log."""
+
+    log: str
+    segments: int
+    batches: int
+    records: int
+    bytes: int
+    end_offset: int
+
+
+class Verified(NamedTuple):
+    """Findings in the order of the files, no more than :data:`KEPT`; all are counted."""
+
+    findings: list[Finding]
+    damage: int
+    notes: int
+    logs: list[Read]
+    was_live: bool
+    is_live: bool
+
+
+def verify(place: Place, advance: Callable[[int], object], *, look_into_records: bool) -> Verified:
+    """Read all there is; tell *advance* of the bytes. :raises OSError: the directory itself cannot be read."""
+    kept: list[Finding] = []
+    reads: list[Read] = []
+    damage = notes = 0
+    was_live = place.is_live
+    for finding in _findings(place, was_live, reads, advance, look_into_records=look_into_records):
+        damage, notes = (damage, notes + 1) if finding.harmless else (damage + 1, notes)
+        if len(kept) < KEPT:
+            kept.append(finding)
+    return Verified(kept, damage, notes, reads, was_live, place.is_live)
+
+
+def _findings(
+    place: Place, live: bool, reads: list[Read], advance: Callable[[int], object], *, look_into_records: bool
+) -> Iterator[Finding]:
+    small = SmallFiles(place.root)
+    data_files = DataFiles(place.root, small)
+    if place.is_whole:
+        data_files.read()
+    claims = small.claims()
+    if not place.is_alone:
+        yield from small.findings
+    if place.is_whole:
+        yield from missing_logs(place.root, claims)
+    for name in place.logs:
+        look_into: LookInto | None = decode if look_into_records else None
+        if name == GROUP_LOG:
+            look_into = group_log.check  # the broker, too, reads all of it at its start
+        log = Verification(
+            name, place.root.child(name), claims.of(name), live=live, look_into=look_into, progress=advance
+        )
+        yield from log.findings()
+        reads.append(Read(name, log.segments, log.batches, log.records, log.size_bytes, log.end_offset))
+    if place.is_whole:
+        yield from data_files.compare({read.log: read.end_offset for read in reads})
