@@ -9,7 +9,8 @@ How to read the house, from the ground up:
 - The rooms, siblings that never import one another: :mod:`flux.disk`, :mod:`flux.storage`, :mod:`flux.replication`,
   :mod:`flux.group`, :mod:`flux.cluster`, :mod:`flux.commands`, :mod:`flux.server`, :mod:`flux.client`, :mod:`flux.alerts`.
 - :mod:`flux.wire`: the line protocol as text and back, without a socket; commands, server and client read it.
-- :mod:`flux.broker` builds the rooms and introduces them; :mod:`flux.tap` turns that into ``twistd flux``.
+- :mod:`flux.broker` builds the rooms and introduces them; :mod:`flux.tap` turns that into ``twistd flux``, and
+  :mod:`flux.embedded` into a broker for a test, which :mod:`flux.pytest_plugin` hands out.
 """
 
 from flux._version import __version__ as _version
