@@ -1,6 +1,8 @@
-"""Timestamps for people."""
+"""Timestamps as people read and write them."""
 
 from datetime import UTC, datetime, timedelta
+
+import click
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -12,3 +14,14 @@ def moment(timestamp_ms: int) -> str:
     except OverflowError:
         return str(timestamp_ms)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def moment_option(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """For ``callback=``: Unix milliseconds, given so or as ISO 8601 has it; UTC where no offset is said."""
+    if text is None or (text.isascii() and text.isdigit()):
+        return None if text is None else int(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time; write 2026-11-27T08:05:15Z, or Unix milliseconds.") from error
+    return ((at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)

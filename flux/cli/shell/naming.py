@@ -42,7 +42,12 @@ def topics(client: "BlockingClient") -> Sequence[str]:
     return [name for name in client.admin_get_metadata(timeout_s=_PATIENCE_S).topics if not name.startswith("__")]
 
 
-TOPIC = Name(topics)
+def groups(client: "BlockingClient") -> Sequence[str]:
+    """All of them."""
+    return [group["group"] for group in client.group_list(timeout_s=_PATIENCE_S).groups]
+
+
+TOPIC, GROUP = Name(topics), Name(groups)
 """For arguments: ``click.argument("topic", type=TOPIC)``."""
 
 
