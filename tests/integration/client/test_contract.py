@@ -27,28 +27,10 @@ from flux.wire.produce import Produced
 from flux.wire.session import Pong
 from tests.integration.broker import BrokerProcess
 from tests.integration.client.faces import Face, World
+from tests.vectors import as_bytes, load
 
-VALUES: dict[str, bytes | str] = {
-    "plain": "created",
-    "bytes": b"created",
-    "empty": b"",
-    "blanks": "  two  words  ",
-    "tabs": "\ta\tb\t",
-    "commas": "a,b,,c,",
-    "colons": ":a:b:",
-    "pipes": "|a|b|",
-    "percents": "%41%2C%",
-    "newlines": "a\nb\r\nc\r",
-    "nul": b"\x00a\x00",
-    "every byte": bytes(range(256)),
-    "not utf-8": b"\xff\xfe\xc3(",
-    "unicode": "héllo wörld ✓",
-    "a request": "V1|1|PRODUCE|t k:v\n",
-    "options": "a acks=all enc=b64 key=null",
-    "an answer": "0:a,1:b hw=7 next=9 log_start=0",
-    "large": b"\x00\xff,\n" * (125 << 10),
-    "large text": "x" * (500 << 10),
-}
+CASES: dict[str, dict[str, Any]] = load("contract.json")["contract"]
+VALUES: dict[str, bytes | str] = dict(CASES["any_value_and_any_key_come_back_exactly"]["values"])
 
 
 @pytest.fixture
@@ -74,10 +56,6 @@ def dead() -> Iterator[list[str]]:
 def face(world: World, broker: BrokerProcess) -> Face:
     """A client of the broker."""
     return world.face(f"127.0.0.1:{broker.port}")
-
-
-def as_bytes(text: bytes | str) -> bytes:
-    return text.encode() if isinstance(text, str) else text
 
 
 def fails(kind: type[FluxError], code: str, face: Face, name: str, *args: Any, **options: Any) -> FluxError:
@@ -110,23 +88,25 @@ def test_any_value_and_any_key_come_back_exactly(face: Face, topic: str, name: s
 
 def test_no_key_spreads_and_an_empty_key_does_not(face: Face, topic: str) -> None:
     """They are not the same, nor do they read the same."""
-    partitions = {face.produce(topic, None, str(number)).partition for number in range(6)}
-    assert partitions == {0, 1, 2}
-    (partition,) = {face.produce(topic, key, "v").partition for key in (b"", "", b"")}
+    case = CASES["no_key_spreads_and_an_empty_key_does_not"]
+    partitions = {face.produce(topic, None, str(number)).partition for number in range(case["unkeyed"])}
+    assert partitions == set(case["partitions"])
+    (partition,) = {face.produce(topic, key, "v").partition for key in case["empty_keys"]}
     assert [record.key for record in face.consume(topic, partition, 0)] == [None, None, b"", b"", b""]
 
 
 def test_a_tombstone_is_no_empty_value(face: Face, topic: str) -> None:
     """And has an offset of its own."""
-    partition = face.produce(topic, "k", None).partition
-    face.produce(topic, "k", "")
-    face.produce(topic, "k", "v")
-    assert [record.value for record in face.consume(topic, partition, 0)] == [None, b"", b"v"]
+    values = CASES["a_tombstone_is_no_empty_value"]["values"]
+    (partition,) = {face.produce(topic, "k", value).partition for value in values}
+    expected = [None if value is None else as_bytes(value) for value in values]
+    assert [record.value for record in face.consume(topic, partition, 0)] == expected
 
 
 def test_a_record_bears_the_time_it_was_given(face: Face, topic: str) -> None:
     """Or that of the broker when it came."""
-    hour_ago_ms = int(time.time() * 1000) - 3_600_000  # not so old that retention takes it
+    age_ms = CASES["a_record_bears_the_time_it_was_given"]["age_ms"]  # not so old that retention takes it
+    hour_ago_ms = int(time.time() * 1000) - age_ms
     partition = face.produce(topic, "k", "a", timestamp_ms=hour_ago_ms).partition
     face.produce(topic, "k", "b")
     given, stamped = face.consume(topic, partition, 0)
@@ -135,37 +115,36 @@ def test_a_record_bears_the_time_it_was_given(face: Face, topic: str) -> None:
 
 def test_acks_by_any_name(face: Face, topic: str) -> None:
     """0, 1 and all, as numbers or as text; nothing else, and that is said before anything is sent."""
-    offsets = [face.produce(topic, "k", "v", acks=acks).offset for acks in (1, "1", "all", "ALL", 0, "0")]
-    assert offsets == [0, 1, 2, 3, 4, 5]
-    fails(BadRequest, "BAD_REQUEST", face, "produce", topic, "k", "v", acks=2)
+    case = CASES["acks_by_any_name"]
+    offsets = [face.produce(topic, "k", "v", acks=acks).offset for acks in case["acks"]]
+    assert offsets == list(range(len(offsets)))
+    for acks in case["refused"]:
+        fails(BadRequest, "BAD_REQUEST", face, "produce", topic, "k", "v", acks=acks)
 
 
 def test_reading_goes_page_by_page(face: Face, topic: str) -> None:
     """As many records or bytes as asked for, and where to go on; past the end nothing, without an error."""
-    partition = face.produce(topic, "k", "0").partition
-    for number in range(1, 5):
-        face.produce(topic, "k", str(number))
-    page = face.consume(topic, partition, 1, max_records=2)
-    assert ([record.value for record in page], page.next_offset, len(page)) == ([b"1", b"2"], 3, 2)
-    page = face.consume(topic, partition, 3, max_bytes=1)
-    assert ([record.offset for record in page], page.next_offset) == ([3], 4)
-    page = face.consume(topic, partition, 5)
-    assert (page.records, page.next_offset, page.high_watermark) == ((), 5, 5)
-    assert face.consume(topic, partition, 99, reset="earliest").records[0].offset == 0
-    assert face.consume(topic, partition, 99, reset="latest").next_offset == 5
-    error = fails(OffsetOutOfRange, "OFFSET_OUT_OF_RANGE", face, "consume", topic, partition, 99)
+    case = CASES["reading_goes_page_by_page"]
+    (partition,) = {face.produce(topic, "k", value).partition for value in case["values"]}
+    for each in case["pages"]:
+        page = face.consume(topic, partition, each["offset"], **each["options"])
+        assert [record.value for record in page] == [as_bytes(value) for value in each["values"]]
+        assert (len(page), page.next_offset) == (len(each["values"]), each["next_offset"])
+        assert page.high_watermark == len(case["values"])
+    error = fails(OffsetOutOfRange, "OFFSET_OUT_OF_RANGE", face, "consume", topic, partition, case["out_of_range"])
     assert not error.retriable
 
 
 def test_offsets_are_found_by_end_and_by_time(face: Face, topic: str) -> None:
     """None that late is -1, as the broker says it."""
-    partition = face.produce(topic, "k", "a", timestamp_ms=1000).partition
-    face.produce(topic, "k", "b", timestamp_ms=2000)
-    assert face.offsets(topic, partition, "earliest").offset == 0
-    assert face.offsets(topic, partition, "latest").offset == 2
-    found = face.offsets(topic, partition, 1500)
-    assert (found.offset, found.timestamp_ms) == (1, 2000)
-    assert face.offsets(topic, partition, 2001).offset == -1
+    case = CASES["offsets_are_found_by_end_and_by_time"]
+    records = case["records"]
+    (partition,) = {face.produce(topic, "k", value, timestamp_ms=time_ms).partition for value, time_ms in records}
+    for at, offset in case["found"]:
+        found = face.offsets(topic, partition, at)
+        assert found.offset == offset
+        if isinstance(at, int):
+            assert found.timestamp_ms == (records[offset][1] if offset >= 0 else -1)
 
 
 def test_a_long_poll_is_woken_and_delays_nobody(face: Face, topic: str) -> None:
@@ -251,11 +230,12 @@ def test_every_command_has_a_method_of_its_name(face: Face) -> None:
 
 def test_a_topic_is_made_described_altered_and_deleted(face: Face, topic: str) -> None:
     """By the admin family."""
-    made = face.admin_create_topic(topic, 2, 1, {"retention.ms": 1000, "unclean.leader.election.enable": False})
+    case = CASES["a_topic_is_made_described_altered_and_deleted"]
+    made = face.admin_create_topic(topic, 2, 1, case["settings"])
     assert (made.topic, made.partitions, made.replication_factor) == (topic, 2, 1)
     assert face.admin_create_topic(topic, 2, 1) == made
     fails(TopicExists, "TOPIC_EXISTS", face, "admin_create_topic", topic, 3)
-    assert face.admin_alter_topic(topic, {"retention.ms": 2000}, partitions=4).partitions == 4
+    assert face.admin_alter_topic(topic, case["altered"], partitions=4).partitions == 4
     described = face.admin_describe_topic(topic)
     assert (described.partitions, len(described.description["partitions"])) == (4, 4)
     partition = face.produce(topic, "k", "v").partition
@@ -294,16 +274,15 @@ def test_replicas_report_and_a_follower_refuses(face: Face, topic: str) -> None:
 
 def test_what_cannot_be_sent_is_refused_before_it_is(face: Face) -> None:
     """Names that are several words, or none."""
-    for name in ("two words", "", "a\nb", "../etc"):
-        fails(BadRequest, "BAD_REQUEST", face, "produce", name, "k", "v")
-    fails(BadRequest, "BAD_REQUEST", face, "join", "g", "t", "two words")
-    fails(BadRequest, "BAD_REQUEST", face, "hello", "two words")
+    for each in CASES["what_cannot_be_sent_is_refused_before_it_is"]["calls"]:
+        fails(BadRequest, "BAD_REQUEST", face, each["call"], *each["args"])
 
 
 def test_a_request_longer_than_the_broker_takes_is_refused_and_the_connection_lives(face: Face, topic: str) -> None:
     """The broker would have closed it."""
     pong = face.start("ping")
-    fails(MessageTooLarge, "MESSAGE_TOO_LARGE", face, "produce", topic, "k", "x" * (1 << 20))
+    value = CASES["a_request_longer_than_the_broker_takes_is_refused_and_the_connection_lives"]["value"]
+    fails(MessageTooLarge, "MESSAGE_TOO_LARGE", face, "produce", topic, "k", value)
     assert pong.result(30) == Pong()
 
 
