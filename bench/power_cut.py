@@ -22,7 +22,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.servers import Server, flux
+from bench.flux_server import flux
+from bench.servers import Server
 
 _SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
 _NO_LOG_FLUSH = struct.pack("I", 2)

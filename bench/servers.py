@@ -1,101 +1,134 @@
-"""Servers started on loopback for one measurement, on directories of their own, and ended by process id."""
+"""Servers on loopback: what they have in common, however they are started and whatever they speak."""
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-_START_S = 20.0
+from bench import process
+
+_START_S = 60.0  # a log of 10 GiB may have to be checked
+_STOP_S = 60.0
+
+
+class Request(NamedTuple):
+    """A request as the load generator writes it, and how it knows the answer. The fields of a template: see ``loadgen.c``."""
+
+    template: str
+    expect: str
+    lines: int = 1
+    greeting: str = ""
+    greeting_lines: int = 0
+    ignored: str = ""
 
 
 class Server(NamedTuple):
-    """A running server: where it listens, and its process."""
+    """A running server: what it is, where it listens, its process and its directory."""
 
-    name: str
+    kind: str
     port: int
     pid: int
     directory: Path
 
+    def cpu_s(self) -> float:
+        """CPU time so far."""
+        return process.cpu_s(self.pid)
+
+    def rss_bytes(self) -> int:
+        """Resident memory."""
+        return process.rss_bytes(self.pid)
+
+    def kill(self) -> None:
+        """As ``kill -9`` does."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class Contender(Protocol):
+    """A kind of server."""
+
+    kind: str
+
+    def version(self) -> str | None:
+        """None if it is not installed."""
+
+    def durability(self, mode: str) -> str | None:
+        """Its own name of what equals Flux's fsync mode *mode*; None if it cannot do that."""
+
+    def start(self, mode: str, directory: Path | None = None) -> contextlib.AbstractContextManager[Server]:
+        """A server whose log, stream, … ``bench`` is there and empty."""
+
+    def produce(self) -> Request:
+        """Appends one value of the generator's size, and is answered when it is as safe as the mode says."""
+
+    def pages(self, server: Server, records: int) -> Request:
+        """Reads *records* from the generator's running offset on; values are in the log already."""
+
+
+@contextlib.contextmanager
+def directory_or_temporary(given: Path | None) -> Iterator[Path]:
+    """*given*, or one that goes in the end."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="flux-bench-", dir=os.environ.get("FLUX_BENCH_DIRECTORY")) as name:
+        yield Path(name)
+
 
 def free_port() -> int:
-    """A port nobody listens on just now."""
+    """A port nobody listens on just now, for servers that cannot choose one themselves and say which."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-@contextlib.contextmanager
-def flux(*settings: str, directory: Path | None = None) -> Iterator[Server]:
-    """``twistd flux``, with ``name=value`` settings."""
-    options = [word for setting in settings for word in ("--set", setting)]
-    with _directory(directory) as place:
-        port = free_port()
-        command = [sys.executable, "-m", "twisted", "--log-file", str(place / "log"), "flux", "--port", str(port)]
-        with _running("flux", [*command, "--data-dir", str(place / "data"), *options], port, place) as server:
-            yield server
-
-
-@contextlib.contextmanager
-def redis(fsync: str, directory: Path | None = None) -> Iterator[Server]:
-    """``redis-server`` with an append-only file synced ``everysec`` or ``always``, and no snapshots."""
-    with _directory(directory) as place:
-        port = free_port()
-        options = {
-            "port": port,
-            "bind": "127.0.0.1",
-            "dir": place,
-            "save": "",
-            "appendonly": "yes",
-            "appendfsync": fsync,
-        }
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        with _running("redis", ["redis-server", *words], port, place) as server:
-            yield server
-
-
-def has_redis() -> bool:
-    """Whether the peer is installed (Debian: ``apt-get install redis-server``)."""
-    return shutil.which("redis-server") is not None
-
-
-@contextlib.contextmanager
-def _directory(given: Path | None) -> Iterator[Path]:
-    if given is not None:
-        yield given
-    else:
-        with tempfile.TemporaryDirectory(prefix="flux-bench-") as name:
-            yield Path(name)
-
-
-@contextlib.contextmanager
-def _running(name: str, command: list[str], port: int, place: Path) -> Iterator[Server]:
-    with (place / f"{name}.out").open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ)
+def first_line(command: Sequence[str]) -> str | None:
+    """What *command* says about itself; None if there is no such program."""
     try:
-        _wait_for(port, process, place / f"{name}.out")
-        yield Server(name, port, process.pid, place)
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return None
+
+
+@contextlib.contextmanager
+def running(
+    kind: str, command: Sequence[str], port: int, directory: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """*command* as a server: there once it accepts, and ended with its context. :raises SystemExit: it did not start."""
+    output = directory / f"{kind}.out"
+    with output.open("wb") as file:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment)
+    try:
+        _wait_for(port, child, output)
+        yield Server(kind, port, child.pid, directory)
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(_START_S)
+        end(child)
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", output: Path) -> None:
+def end(child: "subprocess.Popen[bytes]") -> None:
+    """SIGTERM, and wait; what does not heed it is killed."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+    try:
+        child.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _wait_for(port: int, child: "subprocess.Popen[bytes]", output: Path) -> None:
     deadline = time.monotonic() + _START_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
+            if child.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"it did not start: {output.read_text(errors='replace')[-2000:]}") from None
-            time.sleep(0.02)
+            time.sleep(0.001)
