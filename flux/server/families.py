@@ -37,7 +37,7 @@ class Binding(NamedTuple):
 
 def load(package: ModuleType) -> list[ICommandFamily]:
     """The families found in *package* (``flux.plugins``), each object once; drop-ins that do not work are reported and left out."""
-    for name, reason in _broken_drop_ins(package):
+    for name, reason in broken_drop_ins(package):
         _log.error(
             "drop-in {name} cannot be imported; the broker starts without it: {reason}", name=name, reason=reason
         )
@@ -84,20 +84,25 @@ def bind(families: Iterable[ICommandFamily], broker: IBroker) -> dict[str, Bindi
     return table
 
 
-def _keeps_its_promise(plugin: Any, interface: type[Any]) -> bool:
+def problem_with(plugin: Any, interface: type[Any]) -> str | None:
+    """Why *plugin* does not keep the promise of *interface*, or has no ``name``; None if it does and has."""
     try:
         verifyObject(interface, plugin)
-        if not isinstance(plugin.name, str) or not plugin.name:
-            raise Invalid(f"name is {plugin.name!r}, not a word")
     except Invalid as error:
+        return str(error).strip()
+    return None if isinstance(plugin.name, str) and plugin.name else f"name is {plugin.name!r}, not a word"
+
+
+def _keeps_its_promise(plugin: Any, interface: type[Any]) -> bool:
+    problem = problem_with(plugin, interface)
+    if problem is not None:
         _log.error(
             "plugin {plugin} is no {interface}; the broker starts without it: {reason}",
             plugin=f"{type(plugin).__module__}.{type(plugin).__qualname__}",
             interface=interface.__name__,
-            reason=str(error).strip(),
+            reason=problem,
         )
-        return False
-    return True
+    return problem is None
 
 
 def _bindings(family: str, bound: Mapping[type[Any], Callable[..., Any]]) -> dict[str, Binding]:
@@ -125,7 +130,7 @@ def _where(binding: Binding) -> str:
     return f"{binding.family} ({binding.request.__module__}.{binding.request.__qualname__})"
 
 
-def _broken_drop_ins(package: ModuleType) -> Iterator[tuple[str, str]]:
+def broken_drop_ins(package: ModuleType) -> Iterator[tuple[str, str]]:
     """Modules of *package* that cannot be imported, and why: twisted.plugin leaves a traceback in the log and goes on."""
     for module in getModule(package.__name__).iterModules():
         try:
