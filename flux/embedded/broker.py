@@ -29,10 +29,12 @@ class EmbeddedBroker:
     *Transitions*: down → up by :meth:`start` → down by :meth:`stop` or :meth:`kill`; :meth:`close` is final. All methods block, for
     milliseconds as a rule, and any thread but the broker's own may call them, one at a time.
 
-    :raises BadSetting: one of *settings* will not do.
+    :raises BadSetting: one of *settings* will not do. :raises ValueError: nor will *mode*.
     """
 
     def __init__(self, data_dir: str | None = None, *, mode: Mode = "thread", **settings: Any) -> None:
+        if mode not in MODES:
+            raise ValueError(f"mode: {mode!r} is not known here; use {' or '.join(MODES)}")
         options("unknown", 1, settings)  # so that a bad one is found here
         self._mode: Mode = mode
         self._settings = settings
