@@ -58,6 +58,7 @@ class Verification:
         self._has_epochs = True  # some; whether they can be believed is told when they are read
         self._gaps = KnownGaps(())
         self._end: CleanEnd | None = None  # of the last segment, as a mark would say it
+        self._is_marked = False  # the mark of a clean stop is believed, whatever the batches say
         self._tail: tuple[str, Damage, int] | None = None  # its file, its bytes, and what they may have been given
 
     def findings(self) -> Iterator[Finding]:
@@ -128,6 +129,9 @@ class Verification:
             problems = list(hints.problems(walk.next_offset, sound=sound))
             if is_last:
                 self._ends_with(name, file, base, walk)
+                # As a start does: it then reads nothing, and cuts nothing.
+                said = None if hints.next_offset is None else CleanEnd(hints.next_offset, base, file.size)
+                self._is_marked = said == self._claims.clean and not problems and not files.rolling
         finally:
             file.close()
         must_have_hints = sound and (not is_last or self._claims.clean is not None)
@@ -213,13 +217,15 @@ class Verification:
     # --- the end
 
     def _where_it_ends(self) -> Iterator[Finding]:
-        end, claims = self.end_offset, self._claims
-        if self._tail is not None:
+        claims, clean, claimed = self._claims, self._claims.clean, 0
+        if self._tail is not None and clean is not None and self._is_marked:
+            name, damage, _ = self._tail
+            self.end_offset, self._end = clean.end_offset, clean
+            yield damaged_batch(name, damage, clean.end_offset)
+        elif self._tail is not None:
             name, damage, claimed = self._tail
             yield _torn(name, damage, claimed, harmless=self._live)
-            end = max(end, claimed)
-        end = self._gaps.after(end)
-        clean = claims.clean
+        end = self._gaps.after(max(self.end_offset, claimed))
         for file, offset in ((POINTS, claims.point), (CLEAN, clean.end_offset if clean else 0), (STARTS, claims.start)):
             if offset > end:
                 why = f"{_SAYS[file]} offset {offset}, and the log ends at {end}"

@@ -160,6 +160,24 @@ class Verifications(SynchronousTestCase):
         scene.put_file("clean-shutdown", b"rubbish")
         self.assertEqual(damage(scene), [(Kind.CHECKPOINT, "clean-shutdown", None, None, "")])
 
+    def test_damage_that_a_start_will_not_look_for_is_no_torn_tail(self) -> None:
+        """After a clean stop the last batch is believed to be whole, and stays; unless its index is damaged too."""
+        patient = self.patient(stopped)
+        scene, (first, after, path, start, end) = patient.scene, patient.batches[-1]
+        scene.flip_byte(path, start + CRC_COVERS)
+        due = (Kind.BATCH, path.split("/")[1], start, end - start, f"{first}-{after - 1}")
+        self.assertEqual(damage(scene), [due])
+        files = patient.now()
+        scene.start()
+        self.assertEqual((scene.manager.losses, scene.log.end_offset), ([], after))
+        patient.again(files)
+        index = path.replace(".log", ".index")
+        scene.flip_byte(index, 0)
+        kinds = [each[0] for each in damage(scene)]
+        self.assertEqual(kinds, [Kind.INDEX, Kind.TORN_TAIL, Kind.CHECKPOINT])
+        scene.start()
+        self.assertEqual([(loss.first, loss.next) for _, loss in scene.manager.losses], [(first, after)])
+
     def test_epochs_that_lie_are_told_from_batches_that_do(self) -> None:
         """Where many batches agree it is the checkpoint that is wrong, though its CRC is right."""
         patient = self.patient(killed)

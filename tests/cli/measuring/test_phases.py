@@ -26,7 +26,7 @@ class SlowClient(BlockingClient):
         self._clock.advance(0.1)
         self.produced += 1
 
-    def consume(self, topic: str, partition: int, offset: int, **_: object) -> Page:  # nobody looks at the answer
+    def consume(self, topic: str, partition: int, offset: int, **_: object) -> Page:
         self._clock.advance(0.1)
         return self._pages[partition].pop(0)
 
