@@ -24,6 +24,10 @@ class Place(NamedTuple):
         """Whether a broker runs on it now."""
         return not self.is_alone and self.root.is_locked(LOCK)
 
+    def has(self, log: str) -> bool:
+        """Whether *log* is still there."""
+        return any(entry.name == log for entry in self.root.list())
+
     def files(self, log: str) -> Files:
         """The segments of *log*."""
         return look_at(self.root.child(log).list())

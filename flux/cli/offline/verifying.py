@@ -1,13 +1,14 @@
 """Everything that is wrong with a data directory, or with one partition of it."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from flux.batch import decode
 from flux.cli.offline import group_log
 from flux.cli.offline.data_files import GROUP_LOG, DataFiles
 from flux.cli.offline.place import Place
-from flux.storage.claims import SmallFiles
+from flux.storage.claims import AllClaims, SmallFiles
 from flux.storage.existing import missing_logs
 from flux.storage.findings import Finding
 from flux.storage.segment_walk import LookInto
@@ -61,16 +62,53 @@ def _findings(
     claims = small.claims()
     if not place.is_alone:
         yield from small.findings
-    if place.is_whole:
+    if place.is_whole and not live:  # or it may be a topic that was just deleted
         yield from missing_logs(place.root, claims)
     for name in place.logs:
-        look_into: LookInto | None = decode if look_into_records else None
-        if name == GROUP_LOG:
-            look_into = group_log.check  # the broker, too, reads all of it at its start
-        log = Verification(
-            name, place.root.child(name), claims.of(name), live=live, look_into=look_into, progress=advance
-        )
-        yield from log.findings()
-        reads.append(Read(name, log.segments, log.batches, log.records, log.size_bytes, log.end_offset))
+        log = _Log(place, name, live, advance, look_into_records=look_into_records)
+        yield from log.findings(claims)
+        if place.has(name):
+            reads.append(log.read)
     if place.is_whole:
         yield from data_files.compare({read.log: read.end_offset for read in reads})
+
+
+class _Log:
+    """One log. ``read`` is what was read of it, once its findings are told."""
+
+    def __init__(
+        self, place: Place, name: str, live: bool, advance: Callable[[int], object], *, look_into_records: bool
+    ) -> None:
+        self.read = Read(name, 0, 0, 0, 0, 0)
+        self._place = place
+        self._name = name
+        self._live = live
+        self._advance = advance
+        self._look_into: LookInto | None = decode if look_into_records else None
+        if name == GROUP_LOG:
+            self._look_into = group_log.check  # the broker, too, reads all of it at its start
+
+    def findings(self, claims: AllClaims) -> Iterator[Finding]:
+        """What is wrong, file by file. Of a running broker's log it must be so twice: between two looks it may have done anything."""
+        if not self._live:
+            yield from self._look(claims)
+            return
+        found = list(islice(self._look(claims), KEPT))
+        if not all(finding.harmless for finding in found):
+            again = {_what(finding) for finding in self._look(SmallFiles(self._place.root).claims())}
+            found = [finding for finding in found if _what(finding) in again]
+        if self._place.has(self._name):  # or its topic was deleted meanwhile
+            yield from found
+
+    def _look(self, claims: AllClaims) -> Iterator[Finding]:
+        directory, claimed = self._place.root.child(self._name), claims.of(self._name)
+        log = Verification(
+            self._name, directory, claimed, live=self._live, look_into=self._look_into, progress=self._advance
+        )
+        yield from log.findings()
+        self.read = Read(self._name, log.segments, log.batches, log.records, log.size_bytes, log.end_offset)
+
+
+def _what(finding: Finding) -> tuple[object, ...]:
+    """What it is about; how far the log goes by then is another matter."""
+    return finding.kind, finding.file, finding.position, finding.first
