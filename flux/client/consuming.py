@@ -70,6 +70,12 @@ class Consuming(ABC):
             self._subscription.resume(topic, partition)
             self._prod()
 
+    def handled(self) -> None:
+        """The record handed out last is handled, as asking for the next one would say too: for who wants no next one."""
+        with self._guard:
+            self._subscription.handled()
+            self._prod()
+
     @abstractmethod
     def _prod(self) -> None:
         """Have the runner look what is wanted."""

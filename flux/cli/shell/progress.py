@@ -1,4 +1,4 @@
-"""Bars, for work that takes long: on stderr, and only if that is a terminal and stdout does not scroll them away."""
+"""Bars, for work that takes long: on stderr, and only if that is a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,12 +13,13 @@ _STEPS = 500  # a bar redrawn for every record costs more than the record
 
 
 @contextmanager
-def progress(label: str, length: int | None) -> Iterator[Advance]:
+def progress(label: str, length: int | None, *, shown: bool = True) -> Iterator[Advance]:
     """A bar of *length* units (None: nobody knows), which the function that it yields moves on by so many.
 
-    Nothing is shown, and moving on costs nothing, unless a terminal looks on.
+    Nothing is shown, and moving on costs nothing, unless a terminal looks on; or if it is not to be *shown*, because stdout writes
+    to the same terminal.
     """
-    if not sys.stderr.isatty():
+    if not (shown and sys.stderr.isatty()):
         yield _nothing
         return
     steps = 4096 if length is None else max(1, length // _STEPS)

@@ -1,0 +1,191 @@
+"""``flux consume``: records of a topic on stdout, those that are there and those that come."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from flux.cli.records.cutting import escaped_option
+from flux.cli.records.layout import Layout, as_columns, as_json, as_told, as_values
+from flux.cli.records.reading import Tail, backlog
+from flux.cli.records.sharing import Share
+from flux.cli.records.starting import Start
+from flux.cli.records.stdout import Stdout
+from flux.cli.shell.connecting import client_option
+from flux.cli.shell.failing import Interrupted, sentence
+from flux.cli.shell.naming import GROUP, TOPIC, described
+from flux.cli.shell.printing import Form, format_option
+from flux.errors import BadRequest, FluxError
+
+if TYPE_CHECKING:
+    from flux.client import BlockingClient, Record
+
+
+def _start(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Start:
+    try:
+        return Start.parse(text, int(time.time() * 1000))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
+
+
+@click.command("consume")
+@click.argument("topic", type=TOPIC)
+@click.option(
+    "--offset",
+    "-o",
+    "start",
+    default="beginning",
+    show_default=True,
+    callback=_start,
+    metavar="WHERE",
+    help="beginning, end, an offset, -N (the last N of each partition), or a time: 2026-11-27T10:00:00Z, @-1h, @<unix ms>."
+    " With -g: beginning or end, for where the group has not been yet.",
+)
+@click.option(
+    "--partition", "-p", "partitions", type=click.IntRange(0), multiple=True, help="Only this one. May be repeated."
+)
+@click.option(
+    "--group", "-g", type=GROUP, help="Go on where this group stopped, share its partitions, commit what was written."
+)
+@click.option(
+    "--exit", "-e", "is_finite", is_flag=True, help="Exit at the end: write what there is now, wait for nothing."
+)
+@click.option("--count", "-c", type=click.IntRange(0), help="Exit after so many records.")
+@click.option(
+    "--template",
+    "-f",
+    metavar="FORMAT",
+    help="A format string: %s value, %k key, %t topic, %p partition, %o offset, %T timestamp, %S and %K lengths; \\n \\t \\xNN.",
+)
+@click.option("--json", "-J", "is_json", is_flag=True, help="The same as --format json: one object a line.")
+@click.option(
+    "--key-delimiter", "-K", callback=escaped_option, metavar="TEXT", help="Write the key, and this, before the value."
+)
+@click.option("--delimiter", "-D", callback=escaped_option, default="\\n", show_default=True, metavar="TEXT")
+@click.option("--null", "-z", "is_null_separated", is_flag=True, help="The same as -D '\\0', for what xargs -0 reads.")
+@click.option(
+    "--show-null", "-Z", is_flag=True, help="Write NULL for a value or key that is not there, instead of nothing."
+)
+@format_option
+@client_option
+def command(
+    topic: str,
+    start: Start,
+    partitions: tuple[int, ...],
+    group: str | None,
+    is_finite: bool,
+    count: int | None,
+    template: str | None,
+    is_json: bool,
+    key_delimiter: bytes | None,
+    delimiter: bytes,
+    is_null_separated: bool,
+    show_null: bool,
+    form: str | None,
+    client: "BlockingClient",
+) -> None:
+    """Write the values of TOPIC, a line each: what is there, then what comes, until Ctrl-C, -e or -c ends it.
+
+    What is there comes partition by partition, in order; what comes then, as it comes. With --format table or plain a line holds
+    partition, offset, timestamp, key and value.
+    """
+    layout = _layout(
+        template, "json" if is_json else form, key_delimiter, b"\0" if is_null_separated else delimiter, show_null
+    )
+    if group is not None and (partitions or start.end is None):
+        raise click.UsageError(
+            "--group goes on where the group stopped: it takes no --partition, and no --offset but beginning or end."
+        )
+    writer = _Writer(layout)
+    topic_partitions = range(len(described(client, topic).partitions))
+    unknown = sorted(set(partitions) - set(topic_partitions))
+    if unknown:
+        raise BadRequest(f"partition: {topic} has no {unknown[0]}, it has {len(topic_partitions)}, from 0 on")
+    try:
+        if group is None:
+            _read(client, topic, start, sorted(set(partitions)) or topic_partitions, is_finite, count, writer)
+        else:
+            assert start.end is not None, "anything else was refused"
+            share = Share(client, group, topic, start.end, is_finite, _warn)
+            try:
+                writer.stdout.when_gone(share.close)
+                share.read(lambda record: writer.write([record]), count)
+            finally:
+                share.close()
+    except KeyboardInterrupt:
+        raise Interrupted(writer.way_on(group)) from None
+
+
+def _read(
+    client: "BlockingClient",
+    topic: str,
+    start: Start,
+    partitions: Sequence[int],
+    is_finite: bool,
+    count: int | None,
+    writer: "_Writer",
+) -> None:
+    positions = start.offsets(client, topic, partitions)
+    for records in backlog(client, topic, positions, count):
+        writer.write(records)
+    if is_finite or writer.written == count:
+        return
+    tail = Tail(client, topic, positions, _warn)
+    try:
+        writer.stdout.when_gone(lambda: tail.fail(BrokenPipeError()))
+        for records in tail:
+            writer.write(records if count is None else records[: count - writer.written])
+            if writer.written == count:
+                return
+    finally:
+        tail.close()
+
+
+class _Writer:
+    """Records to stdout, page by page."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.stdout = Stdout()
+        self.written = 0
+        self._layout = layout
+        self._last: dict[int, int] = {}  # offsets, by partition
+
+    def write(self, records: Iterable["Record"]) -> None:
+        """:raises BrokenPipeError: nobody reads any more."""
+        pieces = []
+        for record in records:
+            pieces.append(self._layout(record))
+            self._last[record.partition] = record.offset
+        self.stdout.write(b"".join(pieces))
+        self.written += len(pieces)
+
+    def way_on(self, group: str | None) -> str:
+        """How to read what was not."""
+        said = "1 record was written" if self.written == 1 else f"{self.written} records were written"
+        if group is not None:
+            return f"{said} and committed; the same command goes on."
+        if len(self._last) == 1:
+            ((partition, offset),) = self._last.items()
+            return f"{said}; -p {partition} -o {offset + 1} goes on."
+        return f"{said}; a group (-g) would know where to go on." if self._last else f"{said}."
+
+
+def _layout(
+    template: str | None, form: str | None, key_delimiter: bytes | None, delimiter: bytes, show_null: bool
+) -> Layout:
+    if template is not None and form is not None:
+        raise click.UsageError("-f and --format (or -J) exclude each other.")
+    null = b"NULL" if show_null else b""
+    if template is not None:
+        try:
+            return as_told(template, null)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", param_hint="-f") from error
+    if form is None:
+        return as_values(key_delimiter, delimiter, null)
+    return as_json if Form(form) is Form.JSON else as_columns
+
+
+def _warn(error: FluxError) -> None:
+    click.echo(f"Trying again: {sentence(error)}", err=True)
