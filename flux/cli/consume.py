@@ -1,7 +1,7 @@
 """``flux consume``: records of a topic on stdout, those that are there and those that come."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from flux.cli.records.starting import Start
 from flux.cli.records.stdout import Stdout
 from flux.cli.shell.connecting import client_option
 from flux.cli.shell.failing import Interrupted, sentence
+from flux.cli.shell.interrupting import Interruptions
 from flux.cli.shell.naming import GROUP, TOPIC, described
 from flux.cli.shell.printing import Form, format_option
 from flux.errors import BadRequest, FluxError
@@ -97,24 +98,20 @@ def command(
         raise click.UsageError(
             "--group goes on where the group stopped: it takes no --partition, and no --offset but beginning or end."
         )
-    writer = _Writer(layout)
     topic_partitions = range(len(described(client, topic).partitions))
     unknown = sorted(set(partitions) - set(topic_partitions))
     if unknown:
         raise BadRequest(f"partition: {topic} has no {unknown[0]}, it has {len(topic_partitions)}, from 0 on")
-    try:
-        if group is None:
-            _read(client, topic, start, sorted(set(partitions)) or topic_partitions, is_finite, count, writer)
-        else:
-            assert start.end is not None, "anything else was refused"
-            share = Share(client, group, topic, start.end, is_finite, _warn)
-            try:
-                writer.stdout.when_gone(share.close)
-                share.read(lambda record: writer.write([record]), count)
-            finally:
-                share.close()
-    except KeyboardInterrupt:
-        raise Interrupted(writer.way_on(group)) from None
+    with Interruptions() as interruptions:
+        writer = _Writer(layout, interruptions)
+        try:
+            if group is None:
+                _read(client, topic, start, sorted(set(partitions)) or topic_partitions, is_finite, count, writer)
+            else:
+                assert start.end is not None, "anything else was refused"
+                _share(Share(client, group, topic, start.end, is_finite, _warn), count, writer)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(writer.way_on(group), stop) from None
 
 
 def _read(
@@ -142,23 +139,36 @@ def _read(
         tail.close()
 
 
+def _share(share: Share, count: int | None, writer: "_Writer") -> None:
+    try:
+        writer.stdout.when_gone(share.close)
+        while writer.written != count:
+            record = share.next()
+            if record is None:
+                return
+            writer.write([record], share.handled)
+    finally:
+        share.close()
+
+
 class _Writer:
     """Records to stdout, page by page."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, interruptions: Interruptions) -> None:
         self.stdout = Stdout()
         self.written = 0
+        self._interruptions = interruptions
         self._layout = layout
         self._last: dict[int, int] = {}  # offsets, by partition
 
-    def write(self, records: Iterable["Record"]) -> None:
-        """:raises BrokenPipeError: nobody reads any more."""
-        pieces = []
-        for record in records:
-            pieces.append(self._layout(record))
-            self._last[record.partition] = record.offset
-        self.stdout.write(b"".join(pieces))
-        self.written += len(pieces)
+    def write(self, records: Sequence["Record"], then: Callable[[], object] = lambda: None) -> None:
+        """Out with them, and *then*. :raises BrokenPipeError: nobody reads any more."""
+        data = b"".join([self._layout(record) for record in records])
+        with self._interruptions.held():
+            self.stdout.write(data)
+            self.written += len(records)
+            self._last.update((record.partition, record.offset) for record in records)
+            then()
 
     def way_on(self, group: str | None) -> str:
         """How to read what was not."""

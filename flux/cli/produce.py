@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -11,6 +12,7 @@ from flux.cli.records.cutting import Cutter, escaped_option
 from flux.cli.records.sending import Refused, Sender
 from flux.cli.shell.connecting import client_option
 from flux.cli.shell.failing import Interrupted, sentence
+from flux.cli.shell.interrupting import Interruptions
 from flux.cli.shell.naming import TOPIC
 from flux.cli.shell.printing import Printer, chosen, format_option
 from flux.cli.shell.progress import progress
@@ -66,19 +68,22 @@ def command(
     )
     printer = None if form is None else Printer(chosen(form))
     client.connect()  # now, and not with the first line: somebody may be about to type it
-    with client.producer(ProducerOptions(acks=as_acks(acks))) as producer:
+    with Interruptions() as interruptions, client.producer(ProducerOptions(acks=as_acks(acks))) as producer:
         sender = Sender(producer, topic, None if printer is None else lambda went: printer.line(went._asdict()))
         try:
-            _send_all(sender, cutter, stream, shows_bar=printer is None)
+            _send_all(sender, cutter, stream, interruptions, shows_bar=printer is None)
         except Refused as refused:
             raise click.ClickException(_refusal(refused, sender)) from refused
-        except KeyboardInterrupt:
-            raise Interrupted(_given_up(sender, client)) from None
+        except KeyboardInterrupt as stop:
+            client.close()  # what was read is stored by now, unless somebody insisted
+            raise Interrupted(_given_up(sender), stop) from None
     if sys.stderr.isatty():
         click.echo(f"{_stored(sender.stored)}.", err=True)
 
 
-def _send_all(sender: Sender, cutter: Cutter, stream: BinaryIO, shows_bar: bool) -> None:
+def _send_all(
+    sender: Sender, cutter: Cutter, stream: BinaryIO, interruptions: Interruptions, *, shows_bar: bool
+) -> None:
     """Chunk by chunk: what became of one is known before the next is read. That suits whoever types, and costs less time than to
     read ahead, since reading and sending would fight for the interpreter.
     """
@@ -87,8 +92,9 @@ def _send_all(sender: Sender, cutter: Cutter, stream: BinaryIO, shows_bar: bool)
         click.echo("Each line is a record; Ctrl-D ends.", err=True)
     with progress(f"Producing to {sender.topic}", _size(stream), shown=shows_bar and not is_typed) as advance:
         for size, records in cutter.chunks(stream):
-            sender.send(records)
-            sender.settle()
+            with interruptions.held():
+                sender.send(records)
+                sender.settle()
             advance(size)
 
 
@@ -109,18 +115,11 @@ def _refusal(refused: Refused, sender: Sender) -> str:
     return f"record {refused.number}: {reason}; of {sender.sent} records read, {_stored(sender.stored)}."
 
 
-def _given_up(sender: Sender, client: "BlockingClient") -> str:
-    """What is on its way is waited for, but not twice."""
-    try:
+def _given_up(sender: Sender) -> str:
+    with suppress(Refused):
         sender.settle()
-    except Refused:
-        pass
-    except KeyboardInterrupt:
-        client.close()
     unknown = sender.sent - sender.stored
-    return f"{_stored(sender.stored)}" + (
-        f"; of {unknown} more nobody knows." if unknown else ", the rest was not sent."
-    )
+    return _stored(sender.stored) + (f"; of {unknown} more nobody knows." if unknown else ", the rest was not sent.")
 
 
 def _stored(count: int) -> str:

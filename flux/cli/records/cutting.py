@@ -45,14 +45,15 @@ class Cutter:
         while chunk := read1(_READ_BYTES):
             begun.append(chunk)
             size += len(chunk)
+            whole: list[bytes] = []
             if self._delimiter[-1:] in chunk:
                 *whole, rest = b"".join(begun).split(self._delimiter)
                 begun, size = [rest], len(rest)
-                yield len(chunk), list(map(self.cut, whole))
-            if size > _LONGEST:
+            elif size > _LONGEST:
                 raise click.ClickException(
                     f"a record of more than {size >> 20} MiB has no end; is {self._delimiter!r} the right delimiter?"
                 )
+            yield len(chunk), list(map(self.cut, whole))
         if any(begun):
             yield 0, [self.cut(b"".join(begun))]
 

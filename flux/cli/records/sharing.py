@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 Told = Callable[[FluxError], object]
 
 
-class AtEnd(Exception):
-    """Nothing is left of what there was when the partitions became ours."""
+class _AtEnd(Exception):
+    """Nothing is left to wait for."""
 
 
 class Share:
-    """A member of *group*: each record that :meth:`read` hands out counts as handled when its handler has returned.
+    """A member of *group*: what :meth:`next` handed out is committed once it is :meth:`handled`.
 
-    With *is_finite* it reads what is there when a partition becomes its own, and then stops.
+    With *is_finite* it reads what is there when a partition becomes its own, and then there is no next one.
     """
 
     def __init__(
@@ -37,6 +37,8 @@ class Share:
         self._group = group
         self._reset: Literal["earliest", "latest"] = reset
         self._is_finite = is_finite
+        self._is_at_end = False
+        self._is_closing = False
         self._ends: dict[TopicPartition, int] = {}  # of the partitions that are not read up to there
         self._consumer: BlockingConsumer = client.consumer(
             group,
@@ -47,31 +49,32 @@ class Share:
             on_error=told,
         )
 
-    def read(self, handler: Callable[["Record"], object], most: int | None) -> None:
-        """Until the end, or *most* records, or :meth:`close`."""
+    def next(self) -> "Record | None":
+        """The next record; None when there is none left, or this was closed."""
+        if self._is_at_end:
+            return None
         try:
-            while most is None or most > 0:
-                record = next(self._consumer, None)
-                if record is None:
-                    return
-                handler(record)
-                self._consumer.handled()
-                most = None if most is None else most - 1
-                self._look(record)
-        except AtEnd:
-            return
+            record = next(self._consumer, None)
+        except _AtEnd:
+            return None
+        if record is not None:
+            self._note(record)
+        return record
+
+    def handled(self) -> None:
+        """The record is where it should be."""
+        self._consumer.handled()
 
     def close(self) -> None:
-        """Commit what is handled, and leave."""
+        """Commit what is handled, and leave. From any thread."""
+        self._is_closing = True
         self._consumer.close()
 
-    def _look(self, record: "Record") -> None:
-        """:raises AtEnd: that was the last one."""
-        tp = record[:2]
-        for partition, end in list(self._ends.items()):
-            if partition == tp and self._position(partition, record.offset + 1) >= end:
-                del self._ends[partition]
-                self._check()
+    def _note(self, record: "Record") -> None:
+        for tp, end in list(self._ends.items()):
+            if tp == record[:2] and self._position(tp, record.offset + 1) >= end:
+                del self._ends[tp]
+                self._is_at_end = self._is_finite and not self._ends
 
     def _position(self, tp: "TopicPartition", default: int) -> int:
         """What is missing behind the last record counts as read."""
@@ -80,20 +83,17 @@ class Share:
         except BadRequest:  # it is not ours any more
             return default
 
-    def _check(self) -> None:
-        if self._is_finite and not self._ends:
-            raise AtEnd
-
     def _assigned(self, partitions: Sequence["TopicPartition"]) -> None:
-        if self._is_finite:
-            for tp in partitions:
-                end = self._client.offsets(*tp, "latest").offset
-                where = self._client.offset(self._group, *tp)
-                if self._is_something_left(
-                    tp, where.offset if where.committed or self._reset == "earliest" else end, end
-                ):
-                    self._ends[tp] = end
-            self._check()
+        if not self._is_finite:
+            return
+        for tp in partitions:
+            end = self._client.offsets(*tp, "latest").offset
+            found = self._client.offset(self._group, *tp)
+            start = found.offset if found.committed or self._reset == "earliest" else end
+            if self._is_something_left(tp, start, end):
+                self._ends[tp] = end
+        if not self._ends:
+            raise _AtEnd
 
     def _is_something_left(self, tp: "TopicPartition", start: int, end: int) -> bool:
         """Not by the offsets alone: what was damaged leaves gaps."""
@@ -101,5 +101,6 @@ class Share:
         return any(record.offset < end for record in page.records)
 
     def _revoked(self, partitions: Sequence["TopicPartition"]) -> None:
-        for tp in partitions:
-            self._ends.pop(tp, None)
+        were_left = [self._ends.pop(tp, None) for tp in partitions]
+        if any(were_left) and not self._ends and not self._is_closing:
+            raise _AtEnd  # the rest is somebody else's

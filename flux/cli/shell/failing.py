@@ -1,16 +1,18 @@
 """What went wrong, as one sentence on stderr with the way out, and as an exit code.
 
-1 is a failure, 2 a command line that cannot be understood (click says so), 130 Ctrl-C. Whoever reads our output and has had enough
-(``flux consume … | head``) ends us without a word and with 0: nothing failed.
+1 is a failure, 2 a command line that cannot be understood (click says so), 130 Ctrl-C, 143 SIGTERM. Whoever reads our output and has
+had enough (``flux consume … | head``) ends us without a word and with 0: nothing failed.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
+from flux.cli.shell.interrupting import Stop
 from flux.errors import FluxError
 
 _WAYS_OUT = {
@@ -28,9 +30,15 @@ _WAYS_OUT = {
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C: *message* says how far it got, and how to go on. A subcommand that knows better than we do raises it."""
+    """Ctrl-C: *message* says how far it got, and how to go on. A subcommand that knows better than we do raises it.
 
-    exit_code = 130  # 128 + SIGINT, as shells have it
+    *stop* is what it caught, if that may have been another signal.
+    """
+
+    def __init__(self, message: str, stop: KeyboardInterrupt | None = None) -> None:
+        super().__init__(message)
+        number = stop.number if isinstance(stop, Stop) else signal.SIGINT
+        self.exit_code = 128 + number  # type: ignore[misc]  # as shells have it; elsewhere a class says its code
 
     def show(self, file: object = None) -> None:
         """The sentence, on a line of its own: the terminal has just written ^C."""

@@ -51,15 +51,6 @@ TOPIC, GROUP = Name(topics), Name(groups)
 """For arguments: ``click.argument("topic", type=TOPIC)``."""
 
 
-def groups(client: "BlockingClient") -> Sequence[str]:
-    """All of them."""
-    return [str(found["group"]) for found in client.group_list(timeout_s=_PATIENCE_S).groups]
-
-
-GROUP = Name(groups)
-"""The same for groups."""
-
-
 class Topic(NamedTuple):
     """A topic as its broker describes it, one mapping a partition."""
 

@@ -27,6 +27,14 @@ def test_a_description_is_a_table_of_partitions(shell: Shell) -> None:
     )
 
 
+def test_records_are_deleted_up_to_an_offset(shell: Shell) -> None:
+    """The log begins there, and what is left keeps its offsets."""
+    shell.out("topic", "create", "trimmed", "-p", "1")
+    shell.out("produce", "trimmed", stdin="a\nb\nc\n")
+    assert shell.out("topic", "delete-records", "trimmed", "-p", "0", "--before", "2") == "trimmed\t0\t2\n"
+    assert shell.out("consume", "trimmed", "-e", "-f", "%o %s\\n") == "2 c\n"
+
+
 def test_a_mistyped_topic_finds_its_original(shell: Shell) -> None:
     """And none is created by it."""
     shell.out("topic", "create", "payments")

@@ -130,6 +130,18 @@ def test_iterating_hands_out_one_after_the_other(face: Face, topic: str) -> None
     assert handled == 19
 
 
+def test_who_wants_no_next_one_says_that_the_last_one_is_handled(face: Face, topic: str) -> None:
+    """And then it is committed."""
+    fill(face, topic, 3)
+    consumer = face.made("consumer", "g-" + topic, topic)
+    step = "__next__" if hasattr(consumer.target, "__next__") else "__anext__"
+    for _ in range(3):
+        getattr(consumer, step)()
+    consumer.handled()
+    consumer.close()
+    assert sum(offset or 0 for offset in committed(face, "g-" + topic, topic)) == 3
+
+
 def test_a_handler_that_fails_gets_the_record_again_and_then_it_is_the_end(face: Face, topic: str) -> None:
     """What came before it is committed, it is not."""
     partition = face.produce(topic, "k", "0").partition

@@ -1,0 +1,68 @@
+"""Signals, and what they may not cut short."""
+
+import os
+import signal
+import threading
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from flux.cli.shell.failing import Interrupted
+from flux.cli.shell.interrupting import Interruptions, Stop
+
+
+def send(number: int) -> None:
+    """To ourselves: its handler has run when this returns."""
+    os.kill(os.getpid(), number)
+
+
+class InterruptingTests(SynchronousTestCase):
+    def test_a_signal_is_an_exception(self) -> None:
+        """That tells which one it was; the exit status does too."""
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with Interruptions():
+                stop = self.assertRaises(Stop, send, number)
+            self.assertEqual(Interrupted("enough", stop).exit_code, status)
+
+    def test_what_is_held_is_done_whole(self) -> None:
+        """And the signal comes behind it."""
+        done = []
+
+        def work(interruptions: Interruptions) -> None:
+            with interruptions.held():
+                send(signal.SIGINT)
+                done.append("all")
+
+        with Interruptions() as interruptions:
+            self.assertRaises(Stop, work, interruptions)
+        self.assertEqual(done, ["all"])
+
+    def test_a_second_signal_insists(self) -> None:
+        """Then there is no waiting."""
+        done = []
+
+        def work(interruptions: Interruptions) -> None:
+            with interruptions.held():
+                send(signal.SIGINT)
+                send(signal.SIGINT)
+                done.append("all")
+
+        with Interruptions() as interruptions:
+            self.assertRaises(Stop, work, interruptions)
+        self.assertEqual(done, [])
+
+    def test_afterwards_signals_are_what_they_were(self) -> None:
+        """And a thread that no signal reaches changes nothing."""
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+        def enter() -> None:
+            with Interruptions() as interruptions, interruptions.held():
+                seen.append(signal.getsignal(signal.SIGTERM))
+
+        seen: list[object] = []
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        with Interruptions():
+            self.assertNotEqual(signal.getsignal(signal.SIGTERM), before[1])
+        self.assertEqual([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], before)
+        self.assertEqual(seen, before[1:])
