@@ -68,7 +68,7 @@ def dump(directory: str, start: int, end: int | None, count: int | None, only: s
         for found in dump(place, wanted, advance):
             status |= isinstance(found, Bad)
             for line in lines(found, shape, batches=only != "records"):
-                click.echo(line)
+                sys.stdout.write(f"{line}\n")  # click.echo flushes every line: half as much time again
     raise SystemExit(status)
 
 

@@ -12,7 +12,7 @@ from flux.cli.shell.moments import moment
 from flux.cli.shell.printing import Form, cell, compact
 from flux.compression import CODECS
 from flux.errors import StorageError
-from flux.model import Record
+from flux.model import Header, Record
 
 
 def lines(found: Batch | Bad, form: Form, *, batches: bool) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _record(log: str, record: Record, epoch: int, *, parsed: bool) -> dict[str, 
         "leader_epoch": epoch,
         "key": key,
         "value": value,
-        "headers": [[header.key, _text(header.value)] for header in record.headers],
+        "headers": [[_name(header), _text(header.value)] for header in record.headers],
     }
     if parsed and log == GROUP_LOG:
         try:
@@ -116,7 +116,7 @@ def _record_in_words(log: str, record: Record) -> str:
             return f"{when}  {group_log.in_words(record)}"
         except StorageError as error:
             return f"{when}  {error}"
-    headers = "".join(f"  {header.key}: {_text(header.value)}" for header in record.headers)
+    headers = "".join(f"  {_name(header)}: {_text(header.value)}" for header in record.headers)
     key = "" if record.key is None else f"{_text(record.key)}  "
     value = "(no value)" if record.value is None else _text(record.value)
     return f"{when}  {key}{value}{headers}"
@@ -130,6 +130,10 @@ def _exact(name: str, data: bytes | None) -> dict[str, Any]:
         return {name: data.decode()}
     except UnicodeDecodeError:
         return {name: None, f"{name}_base64": base64.b64encode(data).decode()}
+
+
+def _name(header: Header) -> str | None:
+    return _text(header.key.encode("utf-8", "surrogateescape"))
 
 
 def _text(data: bytes | None) -> str | None:

@@ -77,7 +77,7 @@ class Printer:
     def report(self, document: object, *parts: Part) -> None:
         """One answer: *document* as JSON, or else *parts*, an empty line between them."""
         if self.form is Form.JSON:
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            click.echo(_json(document, indent=2))
             return
         texts = ["\n".join(part.lines(self.form)) for part in parts]
         click.echo("\n\n".join(text for text in texts if text), nl=any(texts))
@@ -118,7 +118,16 @@ def chosen(form: str | None) -> Form:
 
 def compact(document: object) -> str:
     """JSON on one line."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return _json(document, separators=(",", ":"))
+
+
+def _json(document: object, **layout: Any) -> str:
+    text = json.dumps(document, ensure_ascii=False, **layout)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a name that is not UTF-8: it can only be written as an escape
+        return json.dumps(document, **layout)
+    return text
 
 
 def cell(value: object) -> str:

@@ -48,6 +48,11 @@ class PrintingTests(SynchronousTestCase):
         )
         self.assertEqual(printed(Form.PLAIN, *parts), "topic\torders\nreplication factor\t1\n\n0,1\n")
 
+    def test_a_name_that_is_not_utf_8_is_escaped(self) -> None:
+        """It reads as the same name; nothing else is escaped for its sake elsewhere."""
+        document = {"group": "g\udcff"}
+        self.assertEqual(json.loads(printed(Form.JSON, document=document)), document)
+
     def test_nothing_prints_as_a_head_or_as_nothing(self) -> None:
         """A person is told that the table is empty; a pipe gets no line, and a program an empty list."""
         nothing = Rows(["topic", "records"], [])
