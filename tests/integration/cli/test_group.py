@@ -54,15 +54,6 @@ def test_groups_are_listed_and_described(shell: Shell, client: LineClient) -> No
     assert (topic["partitions"][0]["lag"], topic["members"][0]["member"]) == (6, "c1")
 
 
-def test_a_name_that_is_not_utf_8_is_shown(shell: Shell, client: LineClient) -> None:
-    """In every form."""
-    client.ask("ADMIN_CREATE_TOPIC", "bytes 1 1")
-    assert client.ask("JOIN", b"g\xff bytes c1").startswith("OK|")
-    assert "g\udcff" in [group["group"] for group in shell.json("group", "list")]
-    for form in ("plain", "table"):
-        assert "g\\udcff" in shell.out("group", "list", "--format", form)
-
-
 def test_lag_is_sorted_and_of_all_groups(shell: Shell, client: LineClient) -> None:
     """Or of those named."""
     fill(client, "lag", "g-lag", 9)
