@@ -63,7 +63,15 @@ def _start(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Start
 @click.option(
     "--key-delimiter", "-K", callback=escaped_option, metavar="TEXT", help="Write the key, and this, before the value."
 )
-@click.option("--delimiter", "-D", callback=escaped_option, default="\\n", show_default=True, metavar="TEXT")
+@click.option(
+    "--delimiter",
+    "-D",
+    callback=escaped_option,
+    default="\\n",
+    show_default=True,
+    metavar="TEXT",
+    help="What ends a value.",
+)
 @click.option("--null", "-z", "is_null_separated", is_flag=True, help="The same as -D '\\0', for what xargs -0 reads.")
 @click.option(
     "--show-null", "-Z", is_flag=True, help="Write NULL for a value or key that is not there, instead of nothing."
@@ -86,7 +94,9 @@ def command(
     form: str | None,
     client: "BlockingClient",
 ) -> None:
-    """Write the values of TOPIC, a line each: what is there, then what comes, until Ctrl-C, -e or -c ends it.
+    """Write records of TOPIC to stdout.
+
+    That is their values, a line each: what is there, then what comes, until Ctrl-C, -e or -c ends it.
 
     What is there comes partition by partition, in order; what comes then, as it comes. With --format table or plain a line holds
     partition, offset, timestamp, key and value.

@@ -33,12 +33,22 @@ if TYPE_CHECKING:
     help="What ends the key in a record, such as ':' or '\\t'. A record without it has no key.",
 )
 @click.option("--key", metavar="TEXT", help="The key of all records.")
-@click.option("--delimiter", "-D", callback=escaped_option, default="\\n", show_default=True, metavar="TEXT")
+@click.option(
+    "--delimiter",
+    "-D",
+    callback=escaped_option,
+    default="\\n",
+    show_default=True,
+    metavar="TEXT",
+    help="What ends a record.",
+)
 @click.option(
     "--null", "-z", "is_null_separated", is_flag=True, help="The same as -D '\\0', for what find -print0 writes."
 )
-@click.option("--tombstones", "-Z", is_flag=True, help="A record with an empty value has none: it deletes its key.")
-@click.option("--acks", type=click.Choice(["0", "1", "all"]), default="1", show_default=True)
+@click.option("--tombstones", "-Z", is_flag=True, help="An empty value is no value at all.")
+@click.option(
+    "--acks", type=click.Choice(["0", "1", "all"]), default="1", show_default=True, help="Who has to have it."
+)
 @format_option
 @client_option
 def command(
@@ -53,10 +63,10 @@ def command(
     form: str | None,
     client: "BlockingClient",
 ) -> None:
-    """Append each line of stdin to TOPIC.
+    """Append lines of stdin, or of a file, to TOPIC.
 
-    Nothing is written unless --format says so: then topic, partition and offset of each record, when it is acknowledged. The
-    first record that is refused ends it, with exit status 1.
+    Each line is a record. Nothing is written unless --format says so: then topic, partition and offset of each record, when it is
+    acknowledged. The first record that is refused ends it, with exit status 1.
     """
     from flux.client import ProducerOptions
     from flux.client.calls import as_acks

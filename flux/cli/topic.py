@@ -58,7 +58,10 @@ def create(
     client: "BlockingClient",
     printer: Printer,
 ) -> None:
-    """Make TOPIC. The same again does no harm; another shape is refused."""
+    """Make TOPIC.
+
+    The same again does no harm; another shape is refused.
+    """
     _report_shape(printer, client.admin_create_topic(name, partitions, replicas, settings))
 
 
@@ -66,7 +69,10 @@ def create(
 @client_option
 @printer_option
 def list_(client: "BlockingClient", printer: Printer) -> None:
-    """Say which topics there are. What a partition lost to damage counts as records all the same: offsets are counted."""
+    """Say which topics there are.
+
+    Records are counted by offsets: what was lost to damage counts, too.
+    """
     found = []
     for name in topics(client):
         try:
@@ -85,7 +91,9 @@ def list_(client: "BlockingClient", printer: Printer) -> None:
 @client_option
 @printer_option
 def describe(name: str, client: "BlockingClient", printer: Printer) -> None:
-    """Say what TOPIC is made of: its settings, and partition by partition who leads, who is in sync, and what the log holds.
+    """Say what TOPIC is made of.
+
+    Its settings, and partition by partition who leads, who is in sync, and what the log holds.
 
     Offsets run from log_start to log_end, that one excluded; hw is the last one that consumers see, -1 if there is none.
     """
@@ -121,7 +129,10 @@ def alter(
     client: "BlockingClient",
     printer: Printer,
 ) -> None:
-    """Change settings of TOPIC, or give it more partitions; all of it or nothing."""
+    """Change settings of TOPIC, or its partitions.
+
+    There can only be more of them. All of it is done, or nothing.
+    """
     if not settings and partitions is None:
         raise click.UsageError("Nothing is to be changed: give --config NAME=VALUE or --partitions.")
     described(client, name)
@@ -150,7 +161,10 @@ def delete(name: str, yes: bool, client: "BlockingClient", printer: Printer) -> 
 @client_option
 @printer_option
 def delete_records(name: str, partition: int, before: int, client: "BlockingClient", printer: Printer) -> None:
-    """Delete all records of one partition before an offset. Offsets do not change."""
+    """Delete a partition's records before an offset.
+
+    Offsets do not change.
+    """
     described(client, name)
     start = client.admin_delete_records(name, partition, before).log_start
     columns, row = ("topic", "partition", "log_start"), (name, partition, start)

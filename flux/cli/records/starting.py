@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from flux.cli.shell.moments import moment_ms
 from flux.errors import OffsetOutOfRange
 
 if TYPE_CHECKING:
@@ -72,10 +72,7 @@ def _time_ms(text: str, now_ms: int) -> int:
     ago = _AGO.match(text)
     if ago:
         return now_ms - int(ago[1]) * _UNITS_MS[ago[2]]
-    if re.fullmatch(r"[0-9]{1,18}", text):
-        return int(text)
     try:
-        moment = datetime.fromisoformat(text).astimezone()  # local time, unless it says where
-    except (ValueError, OverflowError, OSError):
+        return moment_ms(text)
+    except ValueError:
         raise ValueError(f"{text!r} is no place to begin; {_USAGE}") from None
-    return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(milliseconds=1)

@@ -35,3 +35,9 @@ def test_groups_and_cluster(tmp_path: Path) -> None:
         client.ask("COMMIT", "billing orders c1 2 0 2")
         client.close()
         assert transcripts.run("groups-and-cluster.rst", shell, tmp_path) == 10
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    """On a broker that has nothing yet."""
+    with BrokerProcess(tmp_path / "data") as broker, Shell(f"127.0.0.1:{broker.port}") as shell:
+        assert transcripts.run("command-line.rst", shell, tmp_path) == 16
