@@ -1,6 +1,5 @@
 """A dump as text: lines for people, columns for a pipe, an object a line as JSON."""
 
-import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from flux.cli.offline.data_files import GROUP_LOG
 from flux.cli.offline.dumping import Bad, Batch
 from flux.cli.offline.words import counted, spanned
 from flux.cli.shell.moments import moment
+from flux.cli.shell.octets import exact, legible
 from flux.cli.shell.printing import Form, cell, compact
 from flux.compression import CODECS
 from flux.errors import StorageError
@@ -88,25 +88,19 @@ def _batch_in_words(found: Batch) -> str:
 
 
 def _record(log: str, record: Record, epoch: int, *, parsed: bool) -> dict[str, Any]:
-    key, value = _text(record.key), _text(record.value)
-    item: dict[str, Any] = {
-        "type": "record",
-        "log": log,
-        "offset": record.offset,
-        "timestamp_ms": record.timestamp_ms,
-        "leader_epoch": epoch,
-        "key": key,
-        "value": value,
-        "headers": [[_name(header), _text(header.value)] for header in record.headers],
-    }
-    if parsed and log == GROUP_LOG:
+    """*parsed*: for JSON, which keeps what columns only show."""
+    item = {"type": "record", "log": log, "offset": record.offset, "timestamp_ms": record.timestamp_ms}
+    headers = [[_name(header), legible(header.value)] for header in record.headers]
+    if not parsed:
+        return {**item, "epoch": epoch, "key": legible(record.key), "value": legible(record.value), "headers": headers}
+    problem = {}
+    content = exact("key", record.key) | exact("value", record.value)
+    if log == GROUP_LOG:
         try:
-            item["key"], item["value"] = group_log.as_json(record)
+            content = dict(zip(("key", "value"), group_log.as_json(record), strict=True))
         except StorageError as error:
-            item["problem"] = str(error)
-    elif parsed:
-        item |= _exact("key", record.key) | _exact("value", record.value)
-    return item
+            problem = {"problem": str(error)}
+    return {**item, "leader_epoch": epoch, **content, "headers": headers, **problem}
 
 
 def _record_in_words(log: str, record: Record) -> str:
@@ -116,29 +110,14 @@ def _record_in_words(log: str, record: Record) -> str:
             return f"{when}  {group_log.in_words(record)}"
         except StorageError as error:
             return f"{when}  {error}"
-    headers = "".join(f"  {_name(header)}: {_text(header.value)}" for header in record.headers)
-    key = "" if record.key is None else f"{_text(record.key)}  "
-    value = "(no value)" if record.value is None else _text(record.value)
+    headers = "".join(f"  {_name(header)}: {legible(header.value)}" for header in record.headers)
+    key = "" if record.key is None else f"{legible(record.key)}  "
+    value = "(no value)" if record.value is None else legible(record.value)
     return f"{when}  {key}{value}{headers}"
 
 
-def _exact(name: str, data: bytes | None) -> dict[str, Any]:
-    """*data* under *name*, if it is text; else under a name that says how it is written."""
-    if data is None:
-        return {name: None}
-    try:
-        return {name: data.decode()}
-    except UnicodeDecodeError:
-        return {name: None, f"{name}_base64": base64.b64encode(data).decode()}
-
-
 def _name(header: Header) -> str | None:
-    return _text(header.key.encode("utf-8", "surrogateescape"))
-
-
-def _text(data: bytes | None) -> str | None:
-    """For the eye: bytes that are not UTF-8 are shown as numbers."""
-    return None if data is None else data.decode("utf-8", "backslashreplace")
+    return legible(header.key.encode("utf-8", "surrogateescape"))
 
 
 def _codec(number: int) -> str:

@@ -1,11 +1,11 @@
 """A record as text: kcat's format strings, JSON lines, or columns."""
 
-import base64
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flux.cli.records.cutting import unescaped
+from flux.cli.shell.octets import exact, legible
 from flux.cli.shell.printing import cell, compact
 
 if TYPE_CHECKING:
@@ -18,23 +18,20 @@ _DIRECTIVE = re.compile(r"%(.|\Z)", re.DOTALL)
 
 def as_json(record: "Record") -> bytes:
     """One object on a line. What is no UTF-8 stands in ``key_base64`` or ``value_base64`` instead."""
-    shown: dict[str, object] = {
+    shown = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "timestamp_ms": record.timestamp_ms,
+        **exact("key", record.key),
+        **exact("value", record.value),
     }
-    for name, data in (("key", record.key), ("value", record.value)):
-        try:
-            shown[name] = None if data is None else data.decode()
-        except UnicodeDecodeError:
-            shown[f"{name}_base64"] = base64.b64encode(data or b"").decode()
     return compact(shown).encode() + b"\n"
 
 
 def as_columns(record: "Record") -> bytes:
     """Partition, offset, timestamp, key and value, separated by tabs; what would break a column is escaped."""
-    cells = (record.partition, record.offset, record.timestamp_ms, _text(record.key), _text(record.value))
+    cells = (record.partition, record.offset, record.timestamp_ms, legible(record.key), legible(record.value))
     return "\t".join(map(cell, cells)).encode() + b"\n"
 
 
@@ -90,7 +87,3 @@ def _constant(text: bytes) -> Layout:
 
 def _length(data: bytes | None) -> int:
     return -1 if data is None else len(data)
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode(errors="backslashreplace")
