@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flux.cli.shell.connecting import client_of
+from flux.cli.shell.failing import Interrupted
+from flux.cli.shell.interrupting import Interruptions
 from flux.cli.shell.printing import Printer, Rows, printer_option
 from flux.cli.shell.progress import progress
 from flux.errors import FluxError
@@ -37,15 +39,17 @@ _READING = 4  # times as long as one phase of writing, at most
 def command(
     brokers: str | None, seconds: float, size: int, in_flight: int, acks: str, partitions: int, printer: Printer
 ) -> None:
-    """Write records for a few seconds, one by one and then many at a time, and read them all again.
+    """Test a broker, and measure it roughly.
 
-    A self-test: exit status 1 if an acknowledged record is not read again. The numbers are those of this client and the broker together,
-    and say what to expect of both; they are no measure of how much a broker can bear. It works on a topic of its own, which it deletes.
+    Records are written for a few seconds, one by one and then many at a time, and all of them are read again. The exit status is 1 if an
+    acknowledged record is not there. The numbers are those of this client and the broker together, and say what to expect of both; they
+    are no measure of how much a broker can bear. The topic is one of its own, and is deleted.
     """
     from flux.cli.measuring.outcome import COLUMNS
     from flux.cli.measuring.phases import Bench
 
-    with _broker(brokers) as address, _topic(address, partitions) as (client, topic):
+    # By whatever signal it ends, its broker and its topic have to go.
+    with _ended_cleanly(), _broker(brokers) as address, _topic(address, partitions) as (client, topic):
         bench = Bench(client, topic, bytes(size), Acks(acks), time.perf_counter)
         with progress("measuring", int(seconds * 1000) * (2 + _READING)) as advance:
             outcomes = [bench.one_by_one(seconds, advance), bench.pipelined(seconds, in_flight, advance)]
@@ -70,6 +74,15 @@ def judge(stored: int, read: int, *, was_all: bool) -> None:
         click.echo(f"{stored - read} records were not read again in the time there was.", err=True)
     elif read < stored:
         raise click.ClickException(f"{stored - read} of {stored} acknowledged records are not there.")
+
+
+@contextmanager
+def _ended_cleanly() -> Iterator[None]:
+    with Interruptions():
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            raise Interrupted("nothing was measured, and nothing is left behind", stop) from None
 
 
 @contextmanager

@@ -42,7 +42,10 @@ class Partition(NamedTuple):
 @client_option
 @printer_option
 def command(ctx: click.Context, client: "BlockingClient", printer: Printer) -> None:
-    """Say who answers, which brokers there are, what each leads, and how many partitions are not as they should be."""
+    """Look at the cluster: brokers and leaders.
+
+    Says who answers, which brokers there are, what each leads, and how many partitions are not as they should be.
+    """
     if ctx.invoked_subcommand is not None:
         _must_stand_after(ctx, ctx.invoked_subcommand)
         return
@@ -86,7 +89,10 @@ def command(ctx: click.Context, client: "BlockingClient", printer: Printer) -> N
 def partitions(
     topics: Sequence[str], under_replicated: bool, without_leader: bool, client: "BlockingClient", printer: Printer
 ) -> None:
-    """Say who leads each partition and who is in sync, of each TOPIC or of all."""
+    """Say who leads each partition.
+
+    And who is in sync, of each TOPIC, or of all if none is named.
+    """
     for name in topics:
         described(client, name)
     found = _partitions(client, topics or client.admin_get_metadata().topics)
@@ -109,10 +115,11 @@ def partitions(
 @client_option
 @printer_option
 def explain(topic: str, partition: int, client: "BlockingClient", printer: Printer) -> None:
-    """Say why consumers see what they see of a partition: what decides its high watermark, replica by replica, and who led it when.
+    """Say why consumers see what they see of a partition.
 
-    hw is the last offset consumers see, -1 if there is none; log_end is one past the last record written, promised_end one past the
-    last one that is as durable as fsync_mode says.
+    That is what decides its high watermark, replica by replica, and who led it when. hw is the last offset consumers see, -1 if
+    there is none; log_end is one past the last record written, promised_end one past the last one that is as durable as fsync_mode
+    says.
     """
     described(client, topic)
     found = client.explain_partition(topic, partition).explanation

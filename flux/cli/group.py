@@ -27,7 +27,10 @@ class Target(NamedTuple):
 
 @click.group("group")
 def command() -> None:
-    """Look at consumer groups: who reads what, how far behind, why they rebalanced; and send them elsewhere."""
+    """Look at consumer groups, or send them elsewhere.
+
+    Who reads what, how far behind it is, and why it was rebalanced.
+    """
 
 
 @command.command("list")
@@ -45,11 +48,11 @@ def list_(client: "BlockingClient", printer: Printer) -> None:
 @client_option
 @printer_option
 def describe(name: str, client: "BlockingClient", printer: Printer) -> None:
-    """Say who is in GROUP, what each member owns, and how far behind it is.
+    """Say who is in GROUP, and how far behind it is.
 
-    Offsets are the next to be read: lag counts the records from committed (or log_start, if nothing is) to log_end, that one
-    excluded; lag_seconds is the age of the first of them. A member that does not know the generation yet has not answered since
-    the last rebalance.
+    Each member with what it owns, and each partition. Offsets are the next to be read: lag counts the records from committed (or
+    log_start, if nothing is) to log_end, that one excluded; lag_seconds is the age of the first of them. A member that does not
+    know the generation yet has not answered since the last rebalance.
     """
     found = described(client, name)
     head = {"group": found["group"], "state": found["state"], "lag": sum(_lags(found))}
@@ -72,7 +75,10 @@ def describe(name: str, client: "BlockingClient", printer: Printer) -> None:
 @client_option
 @printer_option
 def lag(names: Sequence[str], client: "BlockingClient", printer: Printer) -> None:
-    """Say how far each partition of each GROUP (all, if none is named) is behind, the furthest first."""
+    """Say how far each GROUP is behind.
+
+    Partition by partition, the furthest first; of all groups if none is named.
+    """
     found = [described(client, name) for name in names or groups(client)]
     columns = ("group", *_LAG)
     rows = [[group["group"], *row] for group in found for row in _partitions(group)]
@@ -105,10 +111,10 @@ def reset(
     client: "BlockingClient",
     printer: Printer,
 ) -> None:
-    """Move what GROUP has committed, in all partitions of a topic at once. Nothing is done without --execute.
+    """Move what GROUP has committed.
 
-    Members that are reading are fenced, and go on from the new offsets. TIME is Unix milliseconds, or ISO 8601 such as
-    2026-11-27T08:05:15Z, UTC where it does not say.
+    In all partitions of a topic at once. Nothing is done without --execute. Members that are reading are fenced, and go on from the
+    new offsets. TIME is Unix milliseconds, or ISO 8601 such as 2026-11-27T08:05:15Z, UTC where it does not say.
     """
     target = _target(to_earliest, to_latest, to_offset, to_datetime)
     if bool(names) is all_topics:
@@ -135,9 +141,10 @@ def reset(
 @client_option
 @printer_option
 def explain(name: str, client: "BlockingClient", printer: Printer) -> None:
-    """Say why GROUP was rebalanced: its last changes of generation, the oldest first.
+    """Say why GROUP was rebalanced.
 
-    Who it was, with the age of the last sign of life; and generation, members and partitions, before and after.
+    These are its last changes of generation, the oldest first: whose doing it was, with the age of the last sign of life; and
+    generation, members and partitions, before and after.
     """
     try:
         events = client.explain_group(name).events

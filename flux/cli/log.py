@@ -12,7 +12,10 @@ _DIRECTORY = click.Path(exists=True, file_okay=False)
 
 @click.group("log")
 def command() -> None:
-    """Look into a data directory, or one partition's directory. Nothing is changed, and no broker is needed."""
+    """Look into a data directory.
+
+    Or into that of one partition. Nothing is changed, and no broker is needed.
+    """
 
 
 @command.command("verify")
@@ -20,10 +23,11 @@ def command() -> None:
 @click.option("--records", is_flag=True, help="Read every record too, not only the CRC of its batch.")
 @printer_option
 def verify(directory: str, records: bool, printer: Printer) -> None:
-    """Report what is wrong in DIR: a data directory, or one partition's.
+    """Report what is wrong in DIR.
 
-    Torn tails, damaged batches, gaps, indexes and checkpoints that do not fit the log: each with its file, the bytes, the offsets,
-    and what a start does about it. Exit status 0 if there is no damage, 1 if there is; notes are no damage.
+    DIR is a data directory, or one partition's. Torn tails, damaged batches, gaps, indexes and checkpoints that do not fit the log:
+    each with its file, the bytes, the offsets, and what a start does about it. Exit status 0 if there is no damage, 1 if there is;
+    notes are no damage.
     """
     from flux.cli.offline.place import place_of
     from flux.cli.offline.verdict import FindingLines, document, summary
@@ -48,10 +52,11 @@ def verify(directory: str, records: bool, printer: Printer) -> None:
 @click.option("--records", "only", flag_value="records", help="Records only, not their batches.")
 @format_option
 def dump(directory: str, start: int, end: int | None, count: int | None, only: str | None, form: str | None) -> None:
-    """Show the batches and records in DIR: a data directory, or one partition's.
+    """Show the batches and records in DIR.
 
-    Each batch with its place, offsets, leader epoch and size; each record with its offset, timestamp, key and value. Damage is shown where
-    it lies, and makes the exit status 1. The group log, __consumer_offsets-0, is shown in words.
+    DIR is a data directory, or one partition's. Each batch with its place, offsets, leader epoch and size; each record with its
+    offset, timestamp, key and value. Damage is shown where it lies, and makes the exit status 1. The group log,
+    __consumer_offsets-0, is shown in words.
     """
     from flux.cli.offline.dumping import Bad, Wanted, dump
     from flux.cli.offline.layout import lines

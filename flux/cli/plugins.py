@@ -23,9 +23,10 @@ class Found(NamedTuple):
 @click.command("plugins")
 @printer_option
 def command(printer: Printer) -> None:
-    """Say which command families, assignors and alert hooks are installed, and which cannot be used, with the reason.
+    """Say which plugins are installed.
 
-    Exit status 1 if one cannot: the broker starts without it.
+    Command families, assignors and alert hooks, and those that cannot be used, with the reason. The exit status is 1 if there is one:
+    the broker starts without it.
     """
     from twisted.logger import globalLogBeginner
 

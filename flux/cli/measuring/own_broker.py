@@ -32,6 +32,7 @@ def own_broker() -> Iterator[str]:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                start_new_session=True,  # Ctrl-C is for us, and we end it when we are done with it
                 env={name: value for name, value in os.environ.items() if not name.startswith("FLUX_")},
             )
         try:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -101,6 +102,10 @@ class Typed:
     def type(self, text: str) -> None:
         """As if by hand: ``\\x03`` is Ctrl-C, ``\\x04`` Ctrl-D."""
         os.write(self._terminal, text.encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        """From elsewhere."""
+        self._process.send_signal(number)
 
     def until(self, text: str) -> str:
         """Wait until *text* is shown; everything shown so far."""

@@ -1,6 +1,7 @@
 """``flux bench``, short, on a broker that runs and on one of its own."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -39,14 +40,20 @@ def test_a_broker_of_its_own_goes_with_it(shell: Shell, tmp_path: Path, monkeypa
     assert_nothing_is_left(tmp_path)
 
 
-def test_ctrl_c_leaves_nothing_behind(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of it."""
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing_behind(
+    number: signal.Signals, status: int, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of it; a second one would insist."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     terminal = shell.typed("bench", "--seconds", "30")
     terminal.until("measuring")
-    terminal.type("\x03")
-    assert terminal.wait() == 130, terminal.shown
-    assert "Traceback" not in terminal.shown
+    if number is signal.SIGINT:
+        terminal.type("\x03")
+    else:
+        terminal.signal(number)
+    assert terminal.wait() == status, terminal.shown
+    assert "Interrupted: nothing was measured, and nothing is left behind" in terminal.shown
     assert_nothing_is_left(tmp_path)
 
 
