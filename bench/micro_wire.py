@@ -60,9 +60,8 @@ def main() -> None:
 
     correlation_ids = [b"%d" % (1000 + number) for number in range(RECORDS)]
     produced = ProducedRun(
-        [number % 3 for number in range(RECORDS)],
+        [(number % 3, 100255 + number % 3) for number in range(RECORDS)],
         [100000 + number for number in range(RECORDS)],
-        [100255 + number % 3 for number in range(RECORDS)],
     )
     cases["ProducedRun.lines"] = partial(produced.lines, correlation_ids)
 

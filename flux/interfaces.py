@@ -460,6 +460,24 @@ class IBroker(Interface):
     commands: Mapping[str, Any] = Attribute("Command name → request class (see flux.wire.v1), third-party ones too.")
 
 
+class Replies(Protocol):
+    """The answers to a run, or to some of its requests."""
+
+    def lines(self, correlation_ids: Sequence[bytes]) -> bytes:
+        """Whole answer lines, LF included, one for each id and in that order."""
+
+
+class Pending(NamedTuple):
+    """What a run's handler returns when some answers are still to come.
+
+    ``waits``: Deferreds that do not fail, each with the positions whose answers it decides. ``replies`` makes the answers to the
+    requests at the positions it is given; it is asked once for each, when all waits of that position have fired.
+    """
+
+    waits: Sequence[tuple["Deferred[Any]", Sequence[int]]]
+    replies: Callable[[Sequence[int]], Replies]
+
+
 class ICommandFamily(IPlugin):
     """A family of commands. Found by ``twisted.plugin`` in ``flux.plugins``; importing it does nothing."""
 
@@ -470,7 +488,9 @@ class ICommandFamily(IPlugin):
 
         A class with ``decode(arguments)`` (see :class:`flux.wire.v1.Request`) is bound to a plain handler
         ``(request, session) -> Reply``, an ``async def`` or a plain function. A class with ``decode_run(arguments)``
-        (:class:`flux.wire.v1.Run`) is bound to a run handler ``(run, session) -> Replies | Deferred[Replies]``.
+        (:class:`flux.wire.v1.Run`) is bound to a run handler ``(run, session) -> Replies | Pending | Deferred[Replies]``. A run
+        holds what all connections of one principal asked of that command in one reactor turn, each connection's requests in
+        order; *session* is that of one of them.
 
         A request may say ``wait_s``, which its deadline is moved by, and ``overtakable``: what is behind it need not wait for it. A
         class of runs may say ``OVERLAPS``: a run may start while runs before it are still being answered.

@@ -12,10 +12,12 @@ from zope.interface import implementer
 
 from flux.batch import EncodedBatch, encode
 from flux.errors import FluxError, InternalError, MessageTooLarge, ReplicationTimeout, UnknownTopic
-from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession
+from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession, Pending
 from flux.model import Acks, Appended, TopicPartition
 from flux.partitioner import KeyRoutes
 from flux.wire.produce import ProducedRun, ProduceRun
+
+Wait = tuple["Deferred[Any]", Sequence[int]]  # what the answers at some positions wait for
 
 
 @implementer(ICommandFamily)
@@ -42,18 +44,15 @@ class Producing:
         self._broker = broker
         self._creating: dict[str, deque[Deferred[None]]] = {}  # topic → who waits for it to be created, in order
 
-    def produce(self, run: ProduceRun, session: ISession) -> "ProducedRun | Deferred[ProducedRun]":
-        """Append *run* now; answer when the acks that each of its records asked for are satisfied."""
+    def produce(self, run: ProduceRun, session: ISession) -> ProducedRun | Pending:
+        """Append *run* now; each record is answered when the acks it asked for are satisfied."""
         outcome = _Outcome(run)
-        waits: list[Deferred[Any]] = []
+        waits: list[Wait] = []
         for acks, topic, positions in _parts(run):
             waits += self._produce_to(outcome, topic, acks, positions)
-        if not waits:
-            return outcome.produced()
-        everything: Deferred[Any] = waits[0] if len(waits) == 1 else DeferredList(waits)
-        return everything.addCallback(lambda _: outcome.produced())
+        return Pending(waits, outcome.produced) if waits else outcome.produced(range(len(run.keys)))
 
-    def _produce_to(self, outcome: "_Outcome", topic: str, acks: Acks, positions: Sequence[int]) -> list[Deferred[Any]]:
+    def _produce_to(self, outcome: "_Outcome", topic: str, acks: Acks, positions: Sequence[int]) -> list[Wait]:
         """Append to one topic, now if it exists; what is to be waited for."""
         if topic not in self._creating:
             try:
@@ -62,17 +61,17 @@ class Producing:
                 pass
         appended = self._when_created(topic)
         appended.addCallback(lambda _: self._append_created(outcome, topic, acks, positions))
-        return [appended.addErrback(self._refused, outcome, positions)]
+        return [(appended.addErrback(self._refused, outcome, positions), positions)]
 
     def _append_created(self, outcome: "_Outcome", topic: str, acks: Acks, positions: Sequence[int]) -> "Deferred[Any]":
         routes = self._broker.partitions.routes(topic)
-        return DeferredList(self._append(outcome, topic, routes, acks, positions))
+        return DeferredList([wait for wait, _ in self._append(outcome, topic, routes, acks, positions)])
 
     def _append(
         self, outcome: "_Outcome", topic: str, routes: KeyRoutes, acks: Acks, positions: Sequence[int]
-    ) -> list[Deferred[Any]]:
+    ) -> list[Wait]:
         """One batch a partition, in one go."""
-        waits: list[Deferred[Any]] = []
+        waits: list[Wait] = []
         now_ms = int(self._broker.now() * 1000)
         for number, chosen in _by_partition(outcome.run.keys, routes, positions).items():
             try:
@@ -88,7 +87,7 @@ class Producing:
                 self._refused(Failure(error), outcome, chosen)
                 continue
             if waiting is not None:
-                waits.append(waiting.addErrback(self._unconfirmed, outcome, partition.tp, appended, chosen))
+                waits.append((waiting.addErrback(self._unconfirmed, outcome, partition.tp, appended, chosen), chosen))
         return waits
 
     # --- topics not yet there ---
@@ -152,14 +151,16 @@ class Producing:
 class _Outcome:
     """One run's answers, coming together."""
 
-    __slots__ = ("_appended", "errors", "offsets", "partitions", "run")
+    __slots__ = ("_batch_of", "_batches", "errors", "offsets", "run")
 
     def __init__(self, run: ProduceRun) -> None:
         self.run = run
-        self.partitions = [0] * len(run.keys)
         self.offsets = [0] * len(run.keys)
         self.errors: dict[int, FluxError] = dict(run.errors)
-        self._appended: list[tuple[IPartition, Sequence[int]]] = []
+        self._batches: list[tuple[int, IPartition] | None] = [
+            None
+        ]  # those appended; the first is that of refused records
+        self._batch_of = [0] * len(run.keys)
 
     def within(self, max_message_bytes: int, positions: Sequence[int]) -> Sequence[int]:
         """Those of *positions* whose key and value together are within the limit; the others are refused."""
@@ -189,20 +190,26 @@ class _Outcome:
 
     def appended(self, partition: IPartition, appended: Appended, positions: Sequence[int]) -> None:
         """The records at *positions* are at the offsets of *appended*, in order."""
-        number = appended.partition
+        batch = len(self._batches)
+        self._batches.append((appended.partition, partition))
         for offset, position in enumerate(positions, appended.base_offset):
-            self.partitions[position] = number
+            self._batch_of[position] = batch
             self.offsets[position] = offset
-        self._appended.append((partition, positions))
 
-    def produced(self) -> ProducedRun:
-        """The answers, with the watermarks as they stand now."""
-        high_watermarks = [-1] * len(self.offsets)
-        for partition, positions in self._appended:
-            last_visible = partition.high_watermark - 1
-            for position in positions:
-                high_watermarks[position] = last_visible
-        return ProducedRun(self.partitions, self.offsets, high_watermarks, self.errors)
+    def produced(self, positions: Sequence[int]) -> ProducedRun:
+        """The answers to the requests at *positions*, with the watermarks as they stand now."""
+        batches, offsets, errors = self._batch_of, self.offsets, self.errors
+        if len(positions) < len(offsets):
+            batches = [batches[position] for position in positions]
+            offsets = [offsets[position] for position in positions]
+            errors = {at: errors[position] for at, position in enumerate(positions) if position in errors}
+        places = {batch: _place(self._batches[batch]) for batch in set(batches)}
+        return ProducedRun([places[batch] for batch in batches], offsets, errors)
+
+
+def _place(batch: tuple[int, IPartition] | None) -> tuple[int, int]:
+    """Partition and last visible offset."""
+    return (0, -1) if batch is None else (batch[0], batch[1].high_watermark - 1)
 
 
 def _parts(run: ProduceRun) -> Iterator[tuple[Acks, str, Sequence[int]]]:

@@ -1,9 +1,14 @@
 """The answer to one request, or to a run of them: at hand, or to come."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol
 
-from twisted.internet.defer import Deferred
+
+class Cancellable(Protocol):
+    """What makes an answer."""
+
+    def cancel(self) -> None:
+        """The answer is not wanted any more."""
 
 
 class Answer:
@@ -36,7 +41,7 @@ class Answer:
         self.lines = lines
         self.is_over = lines is not None  # ready or abandoned
         self.on_arrival: Callable[[Answer], None] | None = None
-        self.waiting_for: Deferred[Any] | None = None
+        self.waiting_for: Cancellable | None = None
 
     def arrive(self, lines: bytes) -> None:
         """These are the lines."""
@@ -54,9 +59,9 @@ class Answer:
     def abandon(self) -> None:
         """Nobody is there to read it: cancel what would have made it."""
         self.is_over = True
-        deferred, self.waiting_for = self.waiting_for, None
-        if deferred is not None:
-            deferred.cancel()
+        waiting_for, self.waiting_for = self.waiting_for, None
+        if waiting_for is not None:
+            waiting_for.cancel()
 
     def _is_here(self, lines: bytes) -> None:
         self.lines = lines

@@ -7,10 +7,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from flux.interfaces import ISession
 from flux.server.answer import Answer
-from flux.server.dispatch import Dispatch
+from flux.server.dispatch import TURN_S, Dispatch
 from flux.wire.v1 import MAX_CUT, Lines, cut
 
-_TURN_S = 0.01  # a connection with more to do than this lets the others have their turn
 _FLUSH_BYTES = (
     1 << 16
 )  # answers collected before they are written: the transport must get a chance to say that nobody reads
@@ -80,7 +79,7 @@ class Pipeline:
         self._advancing = True
         try:
             self._let_go()
-            turn_ends_s = self._clock.seconds() + _TURN_S
+            turn_ends_s = self._clock.seconds() + TURN_S
             while not self.stalled and (answer := self._start_next()) is not None:
                 self._place(answer)
                 self._let_go()

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from flux.config import ServerConfig
 from flux.errors import BadRequest, FluxError, MessageTooLarge
 from flux.server.dispatch import Dispatch, error_lines
+from flux.server.outlet import Outlet
 from flux.server.patience import Patience
 from flux.server.pipeline import Pipeline
 from flux.server.session import Session
@@ -72,7 +73,8 @@ class FluxProtocol(LineReceiver):
         """Take part in the factory's sweep and limits, and in the transport's back-pressure."""
         transport = self.transport
         self.session = Session(transport.getPeer())
-        self.pipeline = Pipeline(self._dispatch, self.session, self._clock, self._write, self._progressed)
+        self._outlet = Outlet(transport)
+        self.pipeline = Pipeline(self._dispatch, self.session, self._clock, self._outlet.write, self._progressed)
         tune(transport)
         transport.registerProducer(self, True)
         self.factory.opened(self)
@@ -200,9 +202,6 @@ class FluxProtocol(LineReceiver):
                 return False
         return True
 
-    def _write(self, lines: bytes) -> None:
-        self.transport.write(lines)
-
     def _progressed(self) -> None:
         pipeline, config = self.pipeline, self._config
         if pipeline.requests >= config.max_in_flight_requests or pipeline.bytes >= config.max_in_flight_bytes:
@@ -240,7 +239,7 @@ class FluxProtocol(LineReceiver):
     def _say_last_words(self) -> None:
         transport = self.transport
         assert self._last_words is not None, "there are last words"
-        transport.write(self._last_words)
+        self._outlet.write(self._last_words)
         if self._last_words and _closes_by_halves(transport):
             # The peer may be sending still. Closing now would reset the connection, and the reset overtakes the answer: so close our
             # side only, and drop what comes until the peer closes too, for as long as a line may take.

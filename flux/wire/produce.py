@@ -169,12 +169,11 @@ class ProduceRun:
 class ProducedRun:
     """The answers to a run as columns. Where ``errors`` has a position, the numbers there are not looked at, but must be numbers.
 
-    ``high_watermarks`` are as printed: offsets of last committed records, that is exclusive high watermarks less one.
+    ``places`` are a partition and its watermark as it is printed: the last committed offset, that is the exclusive one less one.
     """
 
-    partitions: Sequence[int]
+    places: Sequence[tuple[int, int]]
     offsets: Sequence[int]
-    high_watermarks: Sequence[int]
     errors: dict[int, FluxError] = field(default_factory=dict)
 
     def lines(self, correlation_ids: Sequence[bytes]) -> bytes:
@@ -184,8 +183,7 @@ class ProducedRun:
         varying: list[object] = [None] * (2 * len(self.offsets))
         varying[::2] = correlation_ids
         varying[1::2] = self.offsets
-        columns = zip(self.partitions, self.high_watermarks, strict=True)
-        text = b"".join([templates[pair] for pair in columns]) % tuple(varying)
+        text = b"".join([templates[place] for place in self.places]) % tuple(varying)
         if not self.errors:
             return text
         lines = text.split(b"\n")

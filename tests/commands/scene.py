@@ -45,9 +45,14 @@ class Connection:
         self.protocol = protocol
         protocol.makeConnection(self.transport)
 
-    def send(self, *requests: bytes) -> None:
-        """``b"1 PRODUCE t a:b"`` → ``V1|1|PRODUCE|t a:b``, all in one chunk. The disk does nothing yet."""
+    def arrive(self, *requests: bytes) -> None:
+        """``b"1 PRODUCE t a:b"`` → ``V1|1|PRODUCE|t a:b``, all in one chunk; the reactor's turn is not over."""
         self.protocol.dataReceived(b"".join(request_line(request) for request in requests))
+
+    def send(self, *requests: bytes) -> None:
+        """:meth:`arrive`, and the turn ends. The disk does nothing yet."""
+        self.arrive(*requests)
+        self._scene.clock.advance(0)
 
     def lines(self) -> list[bytes]:
         """Answers since the last call, as they came."""

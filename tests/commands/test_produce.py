@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.batch import decode, walk
 from flux.commands.produce import Producing
 from flux.config import ClusterConfig, Config
+from flux.interfaces import Pending
 from flux.model import Record, Role, TopicPartition
 from flux.server.session import Session
 from flux.wire.produce import ProduceRun
@@ -199,8 +199,9 @@ class NewTopicTests(SynchronousTestCase):
 
             run = ProduceRun.decode_run([b"new user1:%b acks=0" % value.encode()])
             result = handler.produce(run, Session("a test"))
-            assert isinstance(result, Deferred), "it queued"
-            result.addCallback(answer)
+            assert isinstance(result, Pending), "it queued"
+            ((wait, positions),) = result.waits
+            wait.addCallback(lambda _: answer(result.replies(positions)))
 
         produce("a", then="c")
         produce("b")
@@ -280,6 +281,21 @@ class EqualityTests(SynchronousTestCase):
         as_run = together.ask(*requests)
         one_by_one = [answer for request in requests for answer in alone.ask(request)]
         self.assertEqual(*(list(map(_without_hw, answers)) for answers in (as_run, one_by_one)))
+        self.assertEqual(self.contents(together), self.contents(alone))
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.lists(_LINES, min_size=1, max_size=5), min_size=2, max_size=4))
+    def test_connections_of_one_turn_are_answered_as_each_alone(self, chunks: list[list[bytes]]) -> None:
+        """Their requests make one run together: each gets its own answers, in its own order."""
+        together, alone = self.fresh(), self.fresh()
+        requests = [[b"%d PRODUCE %b" % (number, line) for number, line in enumerate(lines)] for lines in chunks]
+        connections = [together.connect() for _ in chunks]
+        for connection, some in zip(connections, requests, strict=True):
+            connection.arrive(*some)
+        together.settle()
+        for connection, some in zip(connections, requests, strict=True):
+            expected = [_without_hw(answer) for request in some for answer in alone.ask(request)]
+            self.assertEqual([_without_hw(answer) for answer in connection.answers()], expected)
         self.assertEqual(self.contents(together), self.contents(alone))
 
     def fresh(self) -> Scene:

@@ -118,6 +118,7 @@ class TestFamily:
         self.started: list[bytes] = []
         self.held: dict[bytes, Deferred[None]] = {}
         self.cancelled: list[bytes] = []
+        self.watch: Callable[[Sequence[bytes]], object] = lambda texts: None  # called with each run
         self.next_wait: Deferred[None] | None = None  # what the next request to wait waits for, if the test has a say
 
     def bind(self, broker: IBroker) -> Mapping[type[Any], Callable[..., Any]]:
@@ -159,6 +160,9 @@ class TestFamily:
 
     def _append(self, run: Append, session: ISession) -> "Appended | Deferred[Appended]":
         self.started += run.texts
+        self.watch(run.texts)
+        if run.texts[0] == b"fail":
+            raise ZeroDivisionError
         if run.texts == [b"now"]:
             return Appended(run.texts)
         return self._wait(run.texts[0]).addCallback(lambda _: Appended(run.texts))
@@ -213,7 +217,9 @@ class Scene:
         return protocol
 
     def send(self, data: bytes) -> None:
+        """*data* arrives, and the reactor's turn ends."""
         self.protocol.dataReceived(data)
+        self.clock.advance(0)
 
     def lines(self, *requests: bytes) -> None:
         """``b"1 SAY a b"`` → ``V1|1|SAY|a b``, all in one chunk."""

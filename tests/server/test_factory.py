@@ -104,6 +104,7 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual([shown(line) for line in idle.value().splitlines()], [b"1 SHUTTING_DOWN"])
         self.assertIsInstance(self.scene.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1)), Refused)
         self.scene.family.release(b"a")
+        self.scene.clock.advance(0)
         self.assertEqual(self.scene.answers(), [b"1 a", b"2 SHUTTING_DOWN", b"3 SHUTTING_DOWN"])
         self.assertEqual(self.scene.family.started, [b"a"])
 

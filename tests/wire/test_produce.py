@@ -232,7 +232,7 @@ class AnsweringRuns(SynchronousTestCase):
 
     def test_answers_stand_in_the_order_of_their_requests(self) -> None:
         """Errors in their places."""
-        run = ProducedRun([2, 0, 1], [5, 0, 7], [-1, 0, 9], {1: NotLeader("orders-1: ask broker 3")})
+        run = ProducedRun([(2, -1), (0, 0), (1, 9)], [5, 0, 7], {1: NotLeader("orders-1: ask broker 3")})
         self.assertEqual(
             run.lines([b"1", b"%s", "é|".encode()]),
             b"V1|1|OK|partition=2 offset=5 hw=-1\n"
@@ -241,14 +241,14 @@ class AnsweringRuns(SynchronousTestCase):
 
     def test_no_requests_have_no_answer(self) -> None:
         """Not even an empty line."""
-        self.assertEqual(ProducedRun([], [], []).lines([]), b"")
+        self.assertEqual(ProducedRun([], []).lines([]), b"")
 
     def test_columns_of_different_lengths_are_a_fault(self) -> None:
         """No answer is better than one under the wrong id."""
         for run, correlation_ids in [
-            (ProducedRun([1], [1], [1]), [b"1", b"2"]),
-            (ProducedRun([1], [1, 2], [1, 2]), [b"1", b"2"]),
-            (ProducedRun([1, 2], [1, 2], [1]), [b"1", b"2"]),
+            (ProducedRun([(1, 1)], [1]), [b"1", b"2"]),
+            (ProducedRun([(1, 1)], [1, 2]), [b"1", b"2"]),
+            (ProducedRun([(1, 1), (2, 2)], [1]), [b"1", b"2"]),
         ]:
             self.assertRaises((ValueError, TypeError), run.lines, correlation_ids)
 
@@ -269,9 +269,8 @@ class AnsweringRuns(SynchronousTestCase):
     ) -> None:
         """The lines are those of ok_line and error_line."""
         run = ProducedRun(
-            [partition for _, partition, _, _, _ in answers],
+            [(partition, high_watermark) for _, partition, _, high_watermark, _ in answers],
             [offset for _, _, offset, _, _ in answers],
-            [high_watermark for _, _, _, high_watermark, _ in answers],
             {position: error for position, (*_, error) in enumerate(answers) if error is not None},
         )
         expected = [

@@ -1,0 +1,171 @@
+"""Runs of many connections, put together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from flux.errors import StorageError
+from flux.interfaces import Pending
+from flux.server.answer import Answer
+from flux.server.joint import Joint
+from flux.wire.v1 import MAX_CUT
+from tests.server.scene import Scene, Transport, shown
+
+
+class TurnTests(SynchronousTestCase):
+    """What connections ask in one reactor turn."""
+
+    def setUp(self) -> None:
+        self.scene = Scene()
+        self.transports = [Transport() for _ in range(3)]
+        self.protocols = [self.scene.connect(transport) for transport in self.transports]
+
+    def arrive(self, at: int, *texts: bytes) -> None:
+        """APPENDs on connection *at*; the turn goes on."""
+        data = b"".join(b"V1|%d|APPEND|%b\n" % (number, text) for number, text in enumerate(texts))
+        self.protocols[at].dataReceived(data)
+
+    def answers(self, at: int) -> list[bytes]:
+        return [shown(line) for line in self.transports[at].value().splitlines()]
+
+    def test_it_is_one_run(self) -> None:
+        """Of all connections, in the order in which they were read; each is answered on its own."""
+        runs: list[Sequence[bytes]] = []
+        self.scene.family.watch = runs.append
+        self.arrive(1, b"a", b"bad")
+        self.arrive(0, b"c")
+        self.arrive(2, b"d", b"e")
+        self.assertEqual(runs, [])
+        self.scene.clock.advance(0)
+        self.assertEqual(runs, [[b"a", b"bad", b"c", b"d", b"e"]])
+        self.scene.family.release(b"a")
+        self.assertEqual(self.answers(1), [b"0 done=a", b"1 BAD_REQUEST"])
+        self.assertEqual(self.answers(0), [b"0 done=c"])
+        self.assertEqual(self.answers(2), [b"0 done=d", b"1 done=e"])
+
+    def test_principals_do_not_share_one(self) -> None:
+        """A handler is told one session, and may look at whose it is."""
+        runs: list[Sequence[bytes]] = []
+        self.scene.family.watch = runs.append
+        self.protocols[1].session.principal = "alice"
+        for at in range(3):
+            self.arrive(at, b"%d" % at)
+        self.scene.clock.advance(0)
+        self.assertEqual(runs, [[b"0", b"2"], [b"1"]])
+
+    def test_whoever_is_gone_by_then_has_asked_nothing(self) -> None:
+        """The others' requests are executed."""
+        for at in range(3):
+            self.arrive(at, b"%d" % at)
+        self.scene.lose(self.protocols[0])
+        self.scene.clock.advance(0)
+        self.assertEqual(self.scene.family.started, [b"1", b"2"])
+
+    def test_it_is_cancelled_when_nobody_is_left(self) -> None:
+        """Not before."""
+        for at in range(3):
+            self.arrive(at, b"%d" % at)
+        self.scene.clock.advance(0)
+        self.scene.lose(self.protocols[0])
+        self.scene.lose(self.protocols[2])
+        self.assertEqual(self.scene.family.cancelled, [])
+        self.scene.lose(self.protocols[1])
+        self.assertEqual(self.scene.family.cancelled, [b"0"])
+
+    def test_a_handler_that_fails_fails_all(self) -> None:
+        """Each gets an answer for each of its requests; the reason is logged."""
+        self.arrive(0, b"fail", b"x")
+        self.arrive(1, b"y")
+        self.scene.clock.advance(0)
+        self.assertEqual(self.answers(0), [b"0 INTERNAL_ERROR", b"1 INTERNAL_ERROR"])
+        self.assertEqual(self.answers(1), [b"0 INTERNAL_ERROR"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_a_run_has_its_limit(self) -> None:
+        """What does not fit is the next run; a connection's part is never torn."""
+        sizes: list[int] = []
+        self.scene.family.watch = lambda texts: sizes.append(len(texts))
+        for at, count in enumerate((MAX_CUT - 2, 3, 2)):
+            self.arrive(at, *[b"%d" % at] * count)
+        self.scene.clock.advance(0)
+        self.assertEqual(sizes, [MAX_CUT - 2, 5])
+
+
+class Replies:
+    """Says which positions it was asked for."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        self._positions = positions
+
+    def lines(self, correlation_ids: Sequence[bytes]) -> bytes:
+        return b"".join(b"%b@%d\n" % each for each in zip(correlation_ids, self._positions, strict=True))
+
+
+class WaitTests(SynchronousTestCase):
+    """Who is told when."""
+
+    def setUp(self) -> None:
+        ids = [[b"a", b"b"], [b"c"], [b"d", b"e"], [b"f"]]
+        self.members = [Answer("APPEND", some, True) for some in ids]
+        self.failures: list[BaseException] = []
+        self.joint = Joint(self.members, self.failed)
+        self.waits: list[Deferred[Any]] = [Deferred() for _ in range(3)]
+
+    def failed(self, answer: Answer, error: BaseException) -> bytes:
+        self.failures.append(error)
+        return b"failed\n" * len(answer.correlation_ids)
+
+    def told(self) -> list[bytes | None]:
+        return [member.lines for member in self.members]
+
+    def test_nobody_waits_for_what_others_wait_for(self) -> None:
+        """A member is told when all that its own requests wait for has come; one that waits for nothing, at once."""
+        first, second, third = self.waits
+        self.joint.settle(Pending([(first, [0, 3]), (second, [1]), (third, [2])], Replies))
+        self.assertEqual(self.told(), [None, None, None, b"f@5\n"])
+        first.callback(None)
+        self.assertEqual(self.told(), [None, None, b"d@3\ne@4\n", b"f@5\n"])
+        third.callback(None)
+        self.assertEqual(self.told()[1], b"c@2\n")
+        second.callback(None)
+        self.assertEqual(self.told()[0], b"a@0\nb@1\n")
+
+    def test_those_who_wait_for_the_same_are_told_together(self) -> None:
+        """The replies are asked for once."""
+        asked: list[Sequence[int]] = []
+
+        def replies(positions: Sequence[int]) -> Replies:
+            asked.append(list(positions))
+            return Replies(positions)
+
+        self.joint.settle(Pending([(self.waits[0], [0, 2, 4]), (self.waits[1], [5])], replies))
+        self.waits[0].callback(None)
+        self.assertEqual(asked, [[0, 1, 2, 3, 4]])
+        self.waits[1].callback(None)
+        self.assertEqual(self.told(), [b"a@0\nb@1\n", b"c@2\n", b"d@3\ne@4\n", b"f@5\n"])
+
+    def test_replies_that_fail_are_answered(self) -> None:
+        """Nobody waits for ever."""
+
+        def replies(positions: Sequence[int]) -> Replies:
+            raise ZeroDivisionError
+
+        self.joint.settle(Pending([(self.waits[0], range(6))], replies))
+        self.waits[0].callback(None)
+        self.assertEqual(self.told(), [b"failed\nfailed\n", b"failed\n", b"failed\nfailed\n", b"failed\n"])
+        self.assertIsInstance(self.failures[0], ZeroDivisionError)
+
+    def test_a_deferred_of_replies_is_for_all(self) -> None:
+        """And so is its failure, but for those already given up."""
+        for outcome, expected in ((Replies(range(6)), b"c@2\n"), (StorageError("no"), b"failed\n")):
+            self.setUp()
+            result: Deferred[Any] = Deferred()
+            self.joint.settle(result)
+            self.members[0].abandon()
+            if isinstance(outcome, Replies):
+                result.callback(outcome)
+            else:
+                result.errback(outcome)
+            self.assertEqual(self.told()[:2], [None, expected])
