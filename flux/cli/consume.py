@@ -8,16 +8,17 @@ import click
 
 from flux.cli.records.cutting import escaped_option
 from flux.cli.records.layout import Layout, as_columns, as_json, as_told, as_values
+from flux.cli.records.outage import Outage
 from flux.cli.records.reading import Tail, backlog
 from flux.cli.records.sharing import Share
 from flux.cli.records.starting import Start
 from flux.cli.records.stdout import Stdout
 from flux.cli.shell.connecting import client_option
-from flux.cli.shell.failing import Interrupted, sentence
+from flux.cli.shell.failing import Interrupted
 from flux.cli.shell.interrupting import Interruptions
 from flux.cli.shell.naming import GROUP, TOPIC, described
 from flux.cli.shell.printing import Form, format_option
-from flux.errors import BadRequest, FluxError
+from flux.errors import BadRequest
 
 if TYPE_CHECKING:
     from flux.client import BlockingClient, Record
@@ -119,7 +120,7 @@ def command(
                 _read(client, topic, start, sorted(set(partitions)) or topic_partitions, is_finite, count, writer)
             else:
                 assert start.end is not None, "anything else was refused"
-                _share(Share(client, group, topic, start.end, is_finite, _warn), count, writer)
+                _share(Share(client, group, topic, start.end, is_finite, Outage()), count, writer)
         except KeyboardInterrupt as stop:
             raise Interrupted(writer.way_on(group), stop) from None
 
@@ -138,7 +139,7 @@ def _read(
         writer.write(records)
     if is_finite or writer.written == count:
         return
-    tail = Tail(client, topic, positions, _warn)
+    tail = Tail(client, topic, positions, Outage())
     try:
         writer.stdout.when_gone(lambda: tail.fail(BrokenPipeError()))
         for records in tail:
@@ -205,7 +206,3 @@ def _layout(
     if form is None:
         return as_values(key_delimiter, delimiter, null)
     return as_json if Form(form) is Form.JSON else as_columns
-
-
-def _warn(error: FluxError) -> None:
-    click.echo(f"Trying again: {sentence(error)}", err=True)

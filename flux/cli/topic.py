@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flux.cli.shell.connecting import client_option
-from flux.cli.shell.naming import TOPIC, Topic, described, topics
+from flux.cli.shell.naming import TOPIC, Topic, all_described, described
 from flux.cli.shell.printing import Fields, Printer, Rows, printer_option
-from flux.errors import UnknownTopic
 
 if TYPE_CHECKING:
     from flux.client import BlockingClient
@@ -73,12 +72,7 @@ def list_(client: "BlockingClient", printer: Printer) -> None:
 
     Records are counted by offsets: what was lost to damage counts, too.
     """
-    found = []
-    for name in topics(client):
-        try:
-            found.append(described(client, name))
-        except UnknownTopic:  # deleted since
-            continue
+    found = all_described(client)
     columns = ("topic", "partitions", "replicas", "records", "bytes")
     rows = [
         (topic.name, len(topic.partitions), topic.replication_factor, _records(topic), _bytes(topic)) for topic in found

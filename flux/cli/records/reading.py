@@ -2,20 +2,19 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from flux.cli.records.outage import Outage
 from flux.errors import FluxError
 
 if TYPE_CHECKING:
     from flux.client import BlockingClient, Record
 
-Told = Callable[[FluxError], object]
-
 _POLL_MS = 5000
 _FIRST_PAUSE_S = 0.25
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 1.0  # somebody watches
 _GLANCE_S = 0.01
 _MOST_PAGES = 8  # read and not written yet; then nothing more is read
 
@@ -28,6 +27,8 @@ def backlog(client: "BlockingClient", topic: str, positions: dict[int, int], mos
     for partition, end in ends.items():
         while positions[partition] < end and most != 0:
             page = client.consume(topic, partition, positions[partition], max_records=most, reset="earliest")
+            if page.next_offset <= positions[partition]:
+                break  # it ends earlier now: another broker leads, or the topic is another one
             records = [record for record in page.records if record.offset < end]
             positions[partition] = page.next_offset
             most = None if most is None else most - len(records)
@@ -37,13 +38,13 @@ def backlog(client: "BlockingClient", topic: str, positions: dict[int, int], mos
 class Tail:
     """Whatever comes, from *positions* on: every partition has a thread that waits for it.
 
-    An outage is survived: *told* hears of it, and reading goes on when a broker answers.
+    An *outage* is survived: reading goes on when a broker answers.
     """
 
-    def __init__(self, client: "BlockingClient", topic: str, positions: Mapping[int, int], told: Told) -> None:
+    def __init__(self, client: "BlockingClient", topic: str, positions: Mapping[int, int], outage: Outage) -> None:
         self._client = client
         self._topic = topic
-        self._told = told
+        self._outage = outage
         self._pages: queue.Queue[Sequence[Record] | Exception] = queue.Queue(_MOST_PAGES)
         self._closing = threading.Event()
         self._threads = [
@@ -85,11 +86,12 @@ class Tail:
                 if not (error.retriable or error.code == "OUTCOME_UNKNOWN"):  # reading twice does no harm
                     self.fail(error)
                     return
-                self._told(error)
+                self._outage.told(error)
                 self._closing.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 pause_s = _FIRST_PAUSE_S
+                self._outage.over()
                 offset = page.next_offset
                 if page.records:
                     self._pages.put(page.records)

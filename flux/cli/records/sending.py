@@ -47,7 +47,7 @@ class Sender:
         self._under_way: deque[Future[Any]] = deque()
 
     def send(self, records: list[Cut]) -> None:
-        """Have them sent, once there is room for them. :raises Refused: one of those before."""
+        """Have them sent, once there is room for them. :raises Refused: one of those before, and nothing is under way any more."""
         producer, topic, under_way = self._producer, self.topic, self._under_way
         for key, value in records:
             under_way.append(producer.send(topic, key, value))
@@ -55,7 +55,7 @@ class Sender:
             while under_way and under_way[0].done():
                 self._look()
             if self._failed is not None:
-                raise self._failed
+                self.settle()
 
     def settle(self) -> None:
         """Wait until nothing is under way. :raises Refused: something is not stored, the first of it."""

@@ -1,15 +1,14 @@
 """A topic read as a member of a group: what is written out is committed, and nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from flux.errors import BadRequest, FluxError
+from flux.cli.records.outage import Outage
+from flux.errors import BadRequest
 
 if TYPE_CHECKING:
     from flux.client import BlockingClient, BlockingConsumer, Record
     from flux.model import TopicPartition
-
-Told = Callable[[FluxError], object]
 
 
 class _AtEnd(Exception):
@@ -29,7 +28,7 @@ class Share:
         topic: str,
         reset: Literal["earliest", "latest"],
         is_finite: bool,
-        told: Told,
+        outage: Outage,
     ) -> None:
         from flux.client import ConsumerOptions
 
@@ -37,6 +36,7 @@ class Share:
         self._group = group
         self._reset: Literal["earliest", "latest"] = reset
         self._is_finite = is_finite
+        self._outage = outage
         self._is_at_end = False
         self._is_closing = False
         self._ends: dict[TopicPartition, int] = {}  # of the partitions that are not read up to there
@@ -46,7 +46,7 @@ class Share:
             ConsumerOptions(auto_offset_reset=reset),
             on_assign=self._assigned,
             on_revoke=self._revoked,
-            on_error=told,
+            on_error=outage.told,
         )
 
     def next(self) -> "Record | None":
@@ -58,6 +58,7 @@ class Share:
         except _AtEnd:
             return None
         if record is not None:
+            self._outage.over()
             self._note(record)
         return record
 

@@ -19,7 +19,7 @@ _WAYS_OUT = {
     "NO_BROKER": "start one with flux serve, or say where one is with --brokers or FLUX_BROKERS",
     "NOT_SENT": "the broker is busy, or far; try again",
     "OUTCOME_UNKNOWN": "look what is there before you do it again",
-    "UNKNOWN_TOPIC": "flux topic list shows those that do",
+    "UNKNOWN_TOPIC": "flux topic list shows those that do, flux topic create makes one",
     "UNKNOWN_COMMAND": "is the broker older than this flux? flux cluster shows its version",
     "REPLICATION_TIMEOUT": "do not send it again: it is in the leader's log",
     "NOT_LEADER": "name all brokers with --brokers, or try again when a leader is elected",

@@ -19,7 +19,7 @@ _PATIENCE_S = 1.0  # somebody has pressed Tab
 class Name(click.types.StringParamType):
     """The name of something a broker has; *names* asks for them all."""
 
-    def __init__(self, names: "Callable[[BlockingClient], Sequence[str]]") -> None:
+    def __init__(self, names: "Callable[[BlockingClient, float], Sequence[str]]") -> None:
         self._names = names
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -29,7 +29,7 @@ class Name(click.types.StringParamType):
         except click.BadParameter:
             return []
         try:
-            names = self._names(client)
+            names = self._names(client, _PATIENCE_S)
         except FluxError:
             return []
         finally:
@@ -37,14 +37,14 @@ class Name(click.types.StringParamType):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def topics(client: "BlockingClient") -> Sequence[str]:
+def topics(client: "BlockingClient", timeout_s: float | None = None) -> Sequence[str]:
     """All of them, but those the broker keeps for itself."""
-    return [name for name in client.admin_get_metadata(timeout_s=_PATIENCE_S).topics if not name.startswith("__")]
+    return [name for name in client.admin_get_metadata(timeout_s=timeout_s).topics if not name.startswith("__")]
 
 
-def groups(client: "BlockingClient") -> Sequence[str]:
+def groups(client: "BlockingClient", timeout_s: float | None = None) -> Sequence[str]:
     """All of them."""
-    return [group["group"] for group in client.group_list(timeout_s=_PATIENCE_S).groups]
+    return [group["group"] for group in client.group_list(timeout_s=timeout_s).groups]
 
 
 TOPIC, GROUP = Name(topics), Name(groups)
@@ -72,5 +72,22 @@ def described(client: "BlockingClient", name: str) -> Topic:
         alike = get_close_matches(name, topics(client), 1)
         hint = f"; did you mean {alike[0]}?" if alike else ""
         raise UnknownTopic(f"topic: {name} does not exist{hint}") from error
+    return _topic(found)
+
+
+def all_described(client: "BlockingClient") -> list[Topic]:
+    """All topics, but those that are deleted meanwhile."""
+    from flux.client.cluster_calls import admin_describe_topic
+
+    found = []
+    for outcome in client.send_all([admin_describe_topic(name) for name in topics(client)]):
+        if not isinstance(outcome, FluxError):
+            found.append(_topic(outcome))
+        elif not isinstance(outcome, UnknownTopic):
+            raise outcome
+    return found
+
+
+def _topic(found: Any) -> Topic:
     about = found.description
     return Topic(found.topic, about["topic_id"], found.replication_factor, about["config"], about["partitions"])

@@ -10,6 +10,7 @@ import click
 Advance = Callable[[int], None]
 
 _STEPS = 500  # a bar redrawn for every record costs more than the record
+_UNKNOWN_STEP = 1 << 16
 
 
 @contextmanager
@@ -22,8 +23,9 @@ def progress(label: str, length: int | None, *, shown: bool = True) -> Iterator[
     if not (shown and sys.stderr.isatty()):
         yield _nothing
         return
-    steps = 4096 if length is None else max(1, length // _STEPS)
-    bar: Any = click.progressbar(length=length, label=label, file=sys.stderr, update_min_steps=steps)
+    steps = _UNKNOWN_STEP if length is None else max(1, length // _STEPS)
+    endless = iter(int, 1) if length is None else None  # click wants either; it is not iterated
+    bar: Any = click.progressbar(endless, length=length, label=label, file=sys.stderr, update_min_steps=steps)
     with bar:
         yield bar.update
 

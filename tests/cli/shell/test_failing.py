@@ -34,7 +34,10 @@ class FailingTests(SynchronousTestCase):
         """On stderr alone, with the way out that the message lacks."""
         result = ended_by(raising(UnknownTopic("topic: ordres does not exist")))
         self.assertEqual((result.exit_code, result.stdout), (1, ""))
-        self.assertEqual(result.stderr, "Error: topic: ordres does not exist; flux topic list shows those that do.\n")
+        self.assertEqual(
+            result.stderr,
+            "Error: topic: ordres does not exist; flux topic list shows those that do, flux topic create makes one.\n",
+        )
 
     def test_a_message_that_knows_the_way_out_is_left_alone(self) -> None:
         """A question is one; so is whatever a code without a sentence of ours says."""

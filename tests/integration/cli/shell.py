@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,20 +51,20 @@ class Shell:
 
     def line(self, command: str) -> "subprocess.CompletedProcess[str]":
         """A whole line for bash, in which ``flux`` is ours."""
-        words = " ".join(f"'{word}'" if word == FLUX[0] else f'"{word}"' for word in FLUX)
-        script = f'set -o pipefail; flux() {{ {words} "$@"; }}\n{command}'
         return subprocess.run(
-            ["bash", "-c", script],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
+            _bash(command), env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
 
     def typed(self, *arguments: str) -> "Typed":
         """On a terminal. It is ended after the test, if it has not by then."""
-        typed = Typed([*FLUX, *arguments], self.environment)
+        return self._typed([*FLUX, *arguments])
+
+    def typed_line(self, command: str) -> "Typed":
+        """A whole line for bash, on a terminal."""
+        return self._typed(_bash(command))
+
+    def _typed(self, command: list[str]) -> "Typed":
+        typed = Typed(command, self.environment)
         self._running.append(typed)
         return typed
 
@@ -135,6 +136,11 @@ class Typed:
             data = os.read(self._terminal, 65536)
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
+
+
+def _bash(line: str) -> list[str]:
+    flux = shlex.join(FLUX)
+    return ["bash", "-c", f'set -o pipefail; flux() {{ {flux} "$@"; }}\n{line}']
 
 
 def _own_the_terminal() -> None:

@@ -138,11 +138,12 @@ def test_an_outage_is_survived(shell: Shell, tmp_path: Path, arguments: list[str
             assert process.stdout is not None and process.stderr is not None
             assert process.stdout.readline() == b"before\n"
             broker.kill()
-            assert process.stderr.readline().startswith(b"Trying again: ")
+            assert process.stderr.readline() == b"The broker is gone; reading goes on when it is back.\n"
             with BrokerProcess(tmp_path / "data", "--port", str(broker.port)):
                 shell.out("produce", "t", *brokers, "--key", "k", stdin="after\n")
                 assert process.stdout.readline() == b"after\n"
                 assert process.wait(PATIENCE_S) == 0
+            assert process.stderr.read() == b""
 
 
 def test_a_topic_that_is_deleted_is_the_end(shell: Shell) -> None:
@@ -165,6 +166,13 @@ def test_a_reader_that_has_enough_ends_it_quietly(shell: Shell) -> None:
     for arguments in ("", "-J", "-o -3", "-g g-long", "-g g-long -e"):
         done = shell.line(f"flux consume long {arguments} | head -3")
         assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 3), arguments
+
+
+def test_a_full_disk_is_a_sentence(shell: Shell) -> None:
+    """Of whatever stdout goes to."""
+    for command in ("flux consume orders -e > /dev/full", "flux topic list > /dev/full"):
+        done = shell.line(command)
+        assert (done.returncode, done.stderr) == (1, "Error: No space left on device.\n")
 
 
 def test_json_is_read_by_others(shell: Shell) -> None:

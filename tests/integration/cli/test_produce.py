@@ -1,6 +1,7 @@
 """``flux produce`` against a real broker."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -62,12 +63,12 @@ def test_the_first_refusal_is_the_end(shell: Shell, tmp_path: Path) -> None:
     """Which record, why, and what became of the others: a repetition would store those twice."""
     shell.out("topic", "create", "limited", "-p", "1", "-c", "max.message.bytes=1000")
     lines = tmp_path / "lines"
-    lines.write_text("fits\n" + "x" * 5000 + "\n")
+    lines.write_text("fits\n" + "x" * 5000 + "\n" + "".join(f"{number}\n" for number in range(5000)))
     result = shell.run("produce", "limited", "-f", str(lines))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: record 2: ")
-    assert result.stderr.endswith("; of 2 records read, 1 record is stored.\n")
-    assert stored(shell, "limited") == [(None, "fits")]
+    said = re.fullmatch(r"Error: record 2: .*; of (\d+) records read, (\d+) records are stored\.\n", result.stderr)
+    assert said is not None, result.stderr
+    assert len(stored(shell, "limited")) == int(said[2]) == int(said[1]) - 1
 
 
 def test_acks_all_is_confirmed(shell: Shell) -> None:

@@ -73,6 +73,14 @@ def test_a_big_file_has_a_progress_bar(shell: Shell, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_long_pipe_has_one_that_knows_no_end(shell: Shell) -> None:
+    """Something moves."""
+    terminal = shell.typed_line("seq 200000 | flux produce piped")
+    assert terminal.wait() == 0
+    assert "Producing to piped  [" in terminal.shown
+    assert terminal.shown.endswith("200000 records are stored.\n")
+
+
 def test_topics_complete(shell: Shell) -> None:
     """As a shell asks for it; with no broker there is nothing to offer, and no noise."""
     shell.out("topic", "create", "completed")
