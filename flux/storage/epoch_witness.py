@@ -21,17 +21,32 @@ class Stray:
 
 
 class EpochWitness:
-    """*Action*: :meth:`pass_batch` for each sound batch, in order. ``strays`` is then what disagrees with *epochs*."""
+    """*Action*: :meth:`pass_batch` for each sound batch, in order. ``strays`` is then what disagrees with *epochs*, or, if that is None
+    because there is no cache to be believed, with what the batches say together.
+    """
 
-    def __init__(self, epochs: EpochCache) -> None:
-        self.strays: list[Stray] = []
+    def __init__(self, epochs: EpochCache | None) -> None:
         self._epochs = epochs
         self._stretches: list[Stretch] = []
+        self._runs: list[Stray] = []  # where there is a cache, only those that disagree with it
+
+    @property
+    def strays(self) -> list[Stray]:
+        """In the order of their offsets."""
+        if self._epochs is not None:
+            return self._runs
+        rebuilt = EpochCache.rebuilt(self._stretches)
+        judged = (replace(run, due=rebuilt.epoch_of(run.first)) for run in self._runs)
+        return [run for run in judged if run.due not in (-1, run.says)]
+
+    def disagrees_in(self, file: str) -> bool:
+        """Whether a batch of *file*, the last one that was read, is not of the epoch that the cache says."""
+        return self._epochs is not None and bool(self._runs) and self._runs[-1].file == file
 
     @property
     def last_begins(self) -> int:
         """At which offset the last epoch of the cache does."""
-        return self._epochs.entries[-1][1] if self._epochs.entries else 0
+        return self._epochs.entries[-1][1] if self._epochs is not None and self._epochs.entries else 0
 
     def pass_batch(self, file: str, header: BatchHeader, position: int) -> None:
         """A sound batch of the segment *file*."""
@@ -41,20 +56,22 @@ class EpochWitness:
             self._stretches[-1] = last._replace(batches=last.batches + 1)
         else:
             self._stretches.append(Stretch(says, base, 1))
-        due = self._epochs.epoch_of(base)
-        if due in (-1, says):
+        due = -1 if self._epochs is None else self._epochs.epoch_of(base)
+        if self._epochs is not None and due in (-1, says):
             return
-        end, stray = position + header.length, self.strays[-1] if self.strays else None
-        if stray is not None and (stray.file, stray.end, stray.says, stray.due) == (file, position, says, due):
-            stray.end, stray.next, stray.batches = end, header.next_offset, stray.batches + 1
+        end, run = position + header.length, self._runs[-1] if self._runs else None
+        if run is not None and (run.file, run.end, run.says, run.due) == (file, position, says, due):
+            run.end, run.next, run.batches = end, header.next_offset, run.batches + 1
         else:
-            self.strays.append(Stray(file, position, end, base, header.next_offset, 1, says, due))
+            self._runs.append(Stray(file, position, end, base, header.next_offset, 1, says, due))
 
     def wrong_entries(self) -> list[Stray]:
         """Where it is the cache that is wrong: several batches agree, and fit in with all others. One alone is taken for damaged.
 
         Each epoch that batches carry is told once, from the first of them to the last.
         """
+        if self._epochs is None:
+            return []
         rebuilt = EpochCache.rebuilt(self._stretches)
         found: dict[tuple[int, int], Stray] = {}
         for stray in self.strays:

@@ -13,7 +13,6 @@ from flux.storage.claims import Claims
 from flux.storage.clean_shutdown import CLEAN
 from flux.storage.epoch_file import EPOCHS, EPOCHS_CRC, read_epochs
 from flux.storage.epoch_witness import EpochWitness
-from flux.storage.epochs import EpochCache
 from flux.storage.findings import Finding, Kind
 from flux.storage.gaps import GAPS
 from flux.storage.index_witness import IndexWitness
@@ -54,7 +53,7 @@ class Verification:
         self._live = live
         self._look_into = look_into
         self._progress = progress
-        self._epochs = EpochWitness(EpochCache())
+        self._epochs = EpochWitness(None)
         self._has_epochs = True  # some; whether they can be believed is told when they are read
         self._gaps = KnownGaps(())
         self._end: CleanEnd | None = None  # of the last segment, as a mark would say it
@@ -108,7 +107,7 @@ class Verification:
             yield Finding(Kind.CHECKPOINT, EPOCHS, str(error), _REBUILT, harmless=self._live)
             return
         self._has_epochs = epochs is not None
-        self._epochs = EpochWitness(epochs or EpochCache())
+        self._epochs = EpochWitness(epochs)
 
     # --- one segment after the other
 
@@ -127,7 +126,7 @@ class Verification:
             walk = self._walk(name, file, after, hints)
             yield from walk.findings()
             self.end_offset = walk.next_offset
-            sound = walk.sound and not any(stray.file == name for stray in self._epochs.strays)
+            sound = walk.sound and not self._epochs.disagrees_in(name)
             problems = list(hints.problems(walk.next_offset, sound=sound))
             if is_last:
                 self._ends_with(name, file, base, walk)
