@@ -9,15 +9,11 @@ from click.core import ParameterSource
 
 from flux.cli.shell.connecting import client_option
 from flux.cli.shell.moments import moment
-from flux.cli.shell.naming import TOPIC, described
+from flux.cli.shell.naming import TOPIC, all_described, described
 from flux.cli.shell.printing import Fields, Printer, Rows, printer_option
-from flux.cli.shell.progress import progress
-from flux.errors import FluxError, UnknownTopic
 
 if TYPE_CHECKING:
     from flux.client import BlockingClient
-
-_AT_ONCE = 100  # topics asked for without waiting: a cluster has thousands, and a broker other clients
 
 
 class Partition(NamedTuple):
@@ -147,21 +143,7 @@ def _must_stand_after(ctx: click.Context, subcommand: str) -> None:
 
 
 def _partitions(client: "BlockingClient", topics: Sequence[str]) -> list[Partition]:
-    """Of all *topics*, in order; those that are deleted meanwhile are left out. :raises FluxError: the broker refused."""
-    from flux.client.cluster_calls import admin_describe_topic
-
-    found = []
-    with progress("asking", len(topics)) as advance:
-        for at in range(0, len(topics), _AT_ONCE):
-            some = topics[at : at + _AT_ONCE]
-            for answer in client.send_all([admin_describe_topic(name) for name in some]):
-                if isinstance(answer, UnknownTopic):
-                    continue
-                if isinstance(answer, FluxError):
-                    raise answer
-                found += [_partition(answer.topic, each) for each in answer.description["partitions"]]
-            advance(len(some))
-    return found
+    return [_partition(topic.name, each) for topic in all_described(client, topics) for each in topic.partitions]
 
 
 def _partition(topic: str, about: Mapping[str, Any]) -> Partition:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flux.cli.shell.connecting import client_option
-from flux.cli.shell.naming import TOPIC, Topic, all_described, described
+from flux.cli.shell.naming import TOPIC, Topic, all_described, described, topics
 from flux.cli.shell.printing import Fields, Printer, Rows, printer_option
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def list_(client: "BlockingClient", printer: Printer) -> None:
 
     Records are counted by offsets: what was lost to damage counts, too.
     """
-    found = all_described(client)
+    found = all_described(client, topics(client))
     columns = ("topic", "partitions", "replicas", "records", "bytes")
     rows = [
         (topic.name, len(topic.partitions), topic.replication_factor, _records(topic), _bytes(topic)) for topic in found

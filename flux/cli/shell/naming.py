@@ -8,12 +8,14 @@ import click
 from click.shell_completion import CompletionItem
 
 from flux.cli.shell.connecting import BROKERS, client_of
+from flux.cli.shell.progress import progress
 from flux.errors import FluxError, UnknownTopic
 
 if TYPE_CHECKING:
     from flux.client import BlockingClient
 
 _PATIENCE_S = 1.0  # somebody has pressed Tab
+_AT_ONCE = 100  # topics asked for without waiting: there may be thousands, and the broker has other clients
 
 
 class Name(click.types.StringParamType):
@@ -75,16 +77,20 @@ def described(client: "BlockingClient", name: str) -> Topic:
     return _topic(found)
 
 
-def all_described(client: "BlockingClient") -> list[Topic]:
-    """All topics, but those that are deleted meanwhile."""
+def all_described(client: "BlockingClient", names: Sequence[str]) -> list[Topic]:
+    """The topics of those *names*, in order, but those that are deleted meanwhile."""
     from flux.client.cluster_calls import admin_describe_topic
 
     found = []
-    for outcome in client.send_all([admin_describe_topic(name) for name in topics(client)]):
-        if not isinstance(outcome, FluxError):
-            found.append(_topic(outcome))
-        elif not isinstance(outcome, UnknownTopic):
-            raise outcome
+    with progress("asking", len(names)) as advance:
+        for at in range(0, len(names), _AT_ONCE):
+            some = names[at : at + _AT_ONCE]
+            for outcome in client.send_all([admin_describe_topic(name) for name in some]):
+                if not isinstance(outcome, FluxError):
+                    found.append(_topic(outcome))
+                elif not isinstance(outcome, UnknownTopic):
+                    raise outcome
+            advance(len(some))
     return found
 
 
