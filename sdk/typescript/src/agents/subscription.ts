@@ -144,9 +144,11 @@ export class Subscription implements Agent {
     return nowMs >= this.#closeByMs || [...this.#memberships.values()].every((membership) => membership.hasLeft);
   }
 
-  /** Nothing will be committed any more. */
+  /** Nothing is ours, and nothing will be committed any more. */
   abandon(): void {
     for (const feed of this.#feeds.values()) feed.abandon();
+    this.#feeds.clear();
+    this.#turns = [];
   }
 
   // --- the runner ---
