@@ -35,9 +35,7 @@ def consume(address: str, topic: str, group: str, member: str) -> None:
 
     options = ConsumerOptions(heartbeat_ms=100)
     with BlockingClient(address) as client:
-        consumer = client.consumer(
-            group, topic, options, member=member, on_assign=told("+"), on_revoke=told("-")
-        )
+        consumer = client.consumer(group, topic, options, member=member, on_assign=told("+"), on_revoke=told("-"))
         thread = threading.Thread(target=consumer.run, args=(handle,))
         thread.start()
         sys.stdin.read()
