@@ -67,4 +67,4 @@ class Flux:
     def pages(self, server: Server, records: int, enc: str = "") -> Request:
         """CONSUME."""
         enc = enc and f" enc={enc}"
-        return Request(rf"V1|%i|CONSUME|bench 0 %o max_records={records} max_bytes=4194304{enc}\n", "|OK|messages=")
+        return Request(rf"V1|%i|CONSUME|bench 0 %o max_records={records}{enc}\n", "|OK|messages=")
