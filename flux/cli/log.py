@@ -1,5 +1,7 @@
 """``flux log``: what a data directory holds, and whether it is whole. Nothing in it is changed, whether or not its broker runs."""
 
+import os
+import stat
 import sys
 
 import click
@@ -68,13 +70,20 @@ def dump(directory: str, start: int, end: int | None, count: int | None, only: s
         _say_that_it_is_live(directory, "its last batch may be shown as damage while it is written")
     wanted = Wanted(start, NO_LIMIT if end is None else end, count, only != "batches")
     status = 0
-    length = 0 if sys.stdout.isatty() else place.size_bytes  # what scrolls past is progress enough
-    with progress("dumping", length) as advance:
+    with progress("dumping", place.size_bytes, shown=_fills_a_file()) as advance:
         for found in dump(place, wanted, advance):
             status |= isinstance(found, Bad)
             for line in lines(found, shape, batches=only != "records"):
                 sys.stdout.write(f"{line}\n")  # click.echo flushes every line: half as much time again
     raise SystemExit(status)
+
+
+def _fills_a_file() -> bool:
+    """Whether nothing is seen of stdout: what scrolls past is progress enough, and a pager wants the terminal for itself."""
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except OSError:
+        return False
 
 
 def _say_that_it_is_live(directory: str, therefore: str) -> None:

@@ -289,13 +289,18 @@ def test_a_partition_s_files_alone_are_enough(original: Path, tmp_path: Path, no
     assert len(nobody.out("log", "dump", "--records", str(tmp_path / "evidence")).splitlines()) == RECORDS
 
 
-def test_a_terminal_sees_progress_and_a_pipe_does_not(original: Path, nobody: Shell) -> None:
-    """On stderr."""
+def test_a_terminal_sees_progress_and_a_pipe_does_not(original: Path, tmp_path: Path, nobody: Shell) -> None:
+    """On stderr; of a dump only while it fills a file."""
     terminal = nobody.typed("log", "verify", str(original))
     assert terminal.wait() == 0
     assert "verifying" in terminal.shown
     assert "clean." in terminal.shown
     assert "verifying" not in nobody.run("log", "verify", str(original)).output
+    dump = f"flux log dump '{original}'"
+    for line, is_shown in ((f"{dump} > '{tmp_path}/dump'", True), (f"{dump} | cat", False), (dump, False)):
+        terminal = nobody.typed_line(line)
+        assert terminal.wait() == 0
+        assert ("dumping" in terminal.shown) is is_shown, line
 
 
 def test_who_has_seen_enough_of_a_dump_ends_it(original: Path, nobody: Shell) -> None:
