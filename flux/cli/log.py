@@ -66,12 +66,13 @@ def dump(directory: str, start: int, end: int | None, count: int | None, only: s
     from flux.storage.recovery import NO_LIMIT
 
     place, shape = place_of(directory), chosen(form)
-    if place.is_live:
-        _say_that_it_is_live(directory, "its last batch may be shown as damage while it is written")
+    live = place.is_live
+    if live:
+        _say_that_it_is_live(directory, "what is not written whole yet is left out")
     wanted = Wanted(start, NO_LIMIT if end is None else end, count, only != "batches")
     status = 0
     with progress("dumping", place.size_bytes, shown=_fills_a_file()) as advance:
-        for found in dump(place, wanted, advance):
+        for found in dump(place, wanted, advance, live=live):
             status |= isinstance(found, Bad)
             for line in lines(found, shape, batches=only != "records"):
                 sys.stdout.write(f"{line}\n")  # click.echo flushes every line: half as much time again

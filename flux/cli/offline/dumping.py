@@ -36,6 +36,7 @@ class Bad(NamedTuple):
     size_bytes: int
     first: int
     why: str
+    is_tail: bool = False  # the last there is of a log
 
 
 class Wanted(NamedTuple):
@@ -47,11 +48,18 @@ class Wanted(NamedTuple):
     records: bool = True
 
 
-def dump(place: Place, wanted: Wanted, advance: Callable[[int], object]) -> Iterator[Batch | Bad]:
-    """Everything *wanted*, in the order of offsets; one batch in memory at a time. :raises OSError: the disk failed."""
+def dump(
+    place: Place, wanted: Wanted, advance: Callable[[int], object], *, live: bool = False
+) -> Iterator[Batch | Bad]:
+    """Everything *wanted*, in the order of offsets; one batch in memory at a time. :raises OSError: the disk failed.
+
+    While a broker is *live* there, what a log ends with may be half written, and is left out.
+    """
     left = wanted.limit
     for log in place.logs:
         for found in _log(place, log, wanted, advance):
+            if live and isinstance(found, Bad) and found.is_tail:
+                continue
             if left is not None and isinstance(found, Batch):
                 found = found._replace(records=found.records[:left])
                 left -= len(found.records) if wanted.records else found.sound.header.count
@@ -82,7 +90,8 @@ def _segment(directory: IDirectory, where: Where, base: int, after: int, wanted:
             if isinstance(found, Damage):
                 if found.expected_offset >= wanted.start:
                     size = found.end - found.position
-                    yield Bad(where, found.position, size, found.expected_offset, found.why)
+                    is_tail = not found.resumes and after == NO_LIMIT
+                    yield Bad(where, found.position, size, found.expected_offset, found.why, is_tail)
             elif found.header.base_offset >= wanted.end:
                 return
             elif found.header.next_offset > wanted.start:
