@@ -12,7 +12,7 @@ author = "The Flux authors"
 project_copyright = "2026, The Flux authors"
 release = version = __version__
 
-extensions = ["command_table", "error_table", "myst_parser", "settings_table"]
+extensions = ["command_table", "error_table", "myst_parser", "options_table", "settings_table"]
 exclude_patterns = ["_build", "newsfragments", "examples"]
 html_theme = "furo"
 html_title = f"Flux {__version__}"

@@ -30,3 +30,10 @@ class ProjectTests(SynchronousTestCase):
         self.assertIn("tox", second)
         self.assertIn(f"<!-- tests -->\n```sh\n{second}\n```", readme)
         self.assertTrue(second.startswith("python3 "))
+
+    def test_the_readme_starts_each_face_quickly(self) -> None:
+        """In ten lines at most; that they work is shown by those who run them."""
+        starts = re.findall(r"^```python\n(.*?)\n```$", text("README.md"), re.MULTILINE | re.DOTALL)
+        for face in ("BlockingClient", "AsyncFluxClient", "FluxClient"):
+            (start,) = [each for each in starts if f"import {face}\n" in each]
+            self.assertLessEqual(len(start.splitlines()), 10, face)

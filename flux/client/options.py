@@ -11,6 +11,7 @@ class ProducerOptions:
     """How records are gathered, sent and sent again."""
 
     acks: Acks = Acks.LEADER
+    """What an acknowledgement means: 0 nothing, 1 that the leader has it as durably as it promises, all that those in sync have it."""
     linger_ms: int = 0
     """How long a record waits for others to share its batch."""
     batch: int = 100
@@ -32,6 +33,7 @@ class ConsumerOptions:
     """How a group's partitions are read."""
 
     assignor: str = "round_robin"
+    """How the group's partitions are shared; a group has one."""
     session_ms: int = 10_000
     """How long the broker waits for a sign of life; after that the partitions are others'."""
     heartbeat_ms: int = 2000

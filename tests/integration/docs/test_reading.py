@@ -1,0 +1,144 @@
+"""Whoever reads pages finds what is wrong with them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.integration.docs.pages import Block, blocks
+from tests.integration.docs.reader import ROOT, Reader
+from tests.integration.docs.transcripts import Exchange, agrees, exchanges, shown_by_comments
+
+RST = """\
+Text::
+
+    $ not a block
+
+.. code-block:: console
+
+   $ one
+     two
+
+   three
+
+More text.
+
+.. code-block:: toml
+   :caption: flux.toml
+
+   [server]
+"""
+
+MARKDOWN = """\
+Text:
+
+    $ one
+    two
+
+    three
+
+and more
+
+    not a terminal
+
+```python
+if one:
+    two
+```
+"""
+
+
+def test_blocks_of_restructuredtext(tmp_path: Path) -> None:
+    """With their kinds, captions and lines; what is only literal is none."""
+    (tmp_path / "page.rst").write_text(RST)
+    assert blocks(tmp_path / "page.rst") == [
+        Block(6, "console", None, "$ one\n  two\n\nthree"),
+        Block(15, "toml", "flux.toml", "[server]"),
+    ]
+
+
+def test_blocks_of_markdown(tmp_path: Path) -> None:
+    """Fenced or indented."""
+    (tmp_path / "page.md").write_text(MARKDOWN)
+    assert blocks(tmp_path / "page.md") == [
+        Block(3, "console", None, "$ one\ntwo\n\nthree"),
+        Block(10, "text", None, "not a terminal"),
+        Block(13, "python", None, "if one:\n    two"),
+    ]
+
+
+def test_commands_and_what_they_print() -> None:
+    """Commands may be of several lines."""
+    text = "$ one\nprinted\n\n> printed too\n$ two \\\n    three\n$ four <<END\n> five\n> END\nprinted"
+    assert list(exchanges(text)) == [
+        Exchange("one", "printed\n\n> printed too"),
+        Exchange("two \\\n    three", ""),
+        Exchange("four <<END\nfive\nEND", "printed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "serving"),
+    [
+        ("flux serve --port 9092", "flux serve --port 9092"),
+        ("pip install . && .venv/bin/twistd -n flux --port 9092", ".venv/bin/twistd -n flux --port 9092"),
+        ("FLUX_MIN_ISR=1 flux serve", "FLUX_MIN_ISR=1 flux serve"),
+        ("flux topic list", None),
+        ("echo flux serve", None),
+    ],
+)
+def test_commands_that_serve(command: str, serving: str | None) -> None:
+    """From where the broker is started; what is before it is installing."""
+    assert Exchange(command, "").serving == serving
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("", "", True),
+        ("", "a\n", False),
+        ("a", "", False),
+        ("a\nb", "a  \nb\n\n", True),
+        ("a\nb", "a\nc\nb\n", False),
+        ("a.b", "a:b\n", False),
+        ("a=… b", "a=1.5 b\n", True),
+        ("a=… b", "a=1.5\n b\n", False),
+        ("a\n…\nd", "a\nb\nc\nd\n", True),
+        ("a\n…\nd", "a\nd\n", True),
+        ("a\n…\nd", "a\nb\nc\n", False),
+        ("…", "", True),
+    ],
+)
+def test_what_is_shown_is_what_is_printed(shown: str, printed: str, same: bool) -> None:
+    """But for … and blanks at ends."""
+    assert agrees(shown, printed) is same
+
+
+def test_what_programs_are_shown_to_print() -> None:
+    """Behind a print, or alone on a line; other comments say something else."""
+    program = 'a = 1  # one\nprint(a)  # 1\nfor b in "#":\n    print("(b)")\n    # (b)\n'
+    assert list(shown_by_comments(program)) == ["1", "(b)"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "problem"),
+    [
+        ("console", "$ printf 'V1|1|PING|\\n' | nc -w 1 127.0.0.1 9092\nV1|1|OK|pong=false", "pong=true"),
+        ("console", "$ false", "exit status 1"),
+        ("python", "print(1)  # 2", "printed\n1"),
+        ("python", "raise SystemExit('no')", "no"),
+        ("sh", "flux serve --port none", "ended with 1"),
+    ],
+)
+def test_what_is_wrong_is_found(tmp_path: Path, kind: str, text: str, problem: str) -> None:
+    """A transcript that differs, a command or a program that fails, a broker that does not come up."""
+    with Reader(tmp_path, str(ROOT)) as reader, pytest.raises(AssertionError, match=re.escape(problem)):
+        reader.read(Block(1, kind, None, text))
+
+
+def test_tests_that_fail_are_found(tmp_path: Path) -> None:
+    """All at once, at the end of the page."""
+    with Reader(tmp_path, str(ROOT)) as reader:
+        reader.read(Block(1, "python", None, "def test_it():\n    assert 1 == 2"))
+        with pytest.raises(AssertionError, match="assert 1 == 2"):
+            reader.finish()
