@@ -29,7 +29,8 @@ class Reader:
     """Runs the blocks of one page in one directory and shell, against one broker.
 
     A broker is started by the first command of the page that does so, as written there, or by ``flux serve`` before the first block that
-    may need one. The ports 9090 to 9099 are free ones in truth. ``.venv`` is the environment that Flux is installed in.
+    may need one. Shown once more, with ``^C`` below it, that command is interrupted. The ports 9090 to 9099 are free ones in truth, and
+    ``FLUX_BROKERS`` says which 9092 is. ``.venv`` is the environment that Flux is installed in.
     """
 
     def __init__(self, directory: Path, import_path: str) -> None:
@@ -53,7 +54,9 @@ class Reader:
         }
         self._ports: dict[str, Port] = {}
         self._broker: Serving | None = None
+        self._is_over = False  # it was stopped: nobody starts it again
         self._tests = 0
+        self._environment["FLUX_BROKERS"] = f"127.0.0.1:{self._really('9092')}"
         self._terminal = Terminal(self._directory, self._environment)
 
     def read(self, block: Block) -> None:
@@ -93,14 +96,16 @@ class Reader:
         self._terminal.close()
         for port in self._ports.values():
             port.release()
-        if self._broker is not None:
-            status = self._broker.interrupt()
-            assert status in (0, -signal.SIGINT), f"the broker ended with {status}"
+        if self._broker is not None and not self._is_over:
+            self._interrupt()
 
     # --- the kinds ---
 
     def _type(self, text: str) -> None:
         for exchange in exchanges(text):
+            if exchange.interrupted:
+                self._interrupt()
+                continue
             if exchange.serving is not None:
                 self._serve(exchange.serving)
                 continue
@@ -143,6 +148,12 @@ class Reader:
         for port in self._ports.values():
             port.release()
         self._broker = Serving(command, self._directory, self._environment)
+
+    def _interrupt(self) -> None:
+        assert self._broker is not None, "who presses Ctrl-C has a broker"
+        self._is_over = True
+        status = self._broker.interrupt()
+        assert status in (0, -signal.SIGINT), f"the broker ended with {status}"
 
     def _really(self, port: str) -> str:
         if port not in self._ports:

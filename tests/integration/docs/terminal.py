@@ -1,4 +1,4 @@
-"""A shell in a terminal, as readers of a page have it before them."""
+"""A shell in a terminal, as readers of a page have it before them; but a dumb one, which shows no bars."""
 
 import fcntl
 import os

@@ -53,7 +53,7 @@ def test_blocks_of_restructuredtext(tmp_path: Path) -> None:
     (tmp_path / "page.rst").write_text(RST)
     assert blocks(tmp_path / "page.rst") == [
         Block(6, "console", None, "$ one\n  two\n\nthree"),
-        Block(15, "toml", "flux.toml", "[server]"),
+        Block(16, "toml", "flux.toml", "[server]"),
     ]
 
 
@@ -125,7 +125,7 @@ def test_what_programs_are_shown_to_print() -> None:
     [
         ("console", "$ printf 'V1|1|PING|\\n' | nc -w 1 127.0.0.1 9092\nV1|1|OK|pong=false", "pong=true"),
         ("console", "$ false", "exit status 1"),
-        ("python", "print(1)  # 2", "printed\n1"),
+        ("python", "print(1)  # 2", "printed\n  1"),
         ("python", "raise SystemExit('no')", "no"),
         ("sh", "flux serve --port none", "ended with 1"),
     ],

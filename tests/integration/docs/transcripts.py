@@ -16,6 +16,11 @@ class Exchange(NamedTuple):
     output: str
 
     @property
+    def interrupted(self) -> bool:
+        """Whether somebody pressed Ctrl-C."""
+        return "^C" in self.output.splitlines()
+
+    @property
     def serving(self) -> str | None:
         """The command that starts a broker in the foreground, if this is one; without what installs it first."""
         found = _SERVES.search(self.command)
@@ -50,8 +55,8 @@ def shown_by_comments(program: str) -> Iterator[str]:
 def agrees(shown: str, printed: str) -> bool:
     """Whether a page may show *shown* for what was *printed*: character by character, but for blanks at the ends of lines.
 
-    The one exception is ``…``, for what differs from run to run, or is long: within a line it stands for any text, alone on a line for any
-    number of lines.
+    The one exception is ``…``, for what differs from run to run, or is long: within a
+    line it stands for any text, alone on a line for any number of lines.
     """
     pattern = ""
     for line in shown.splitlines():
@@ -59,7 +64,7 @@ def agrees(shown: str, printed: str) -> bool:
             pattern += r"(?:.*\n)*?"
         else:
             pattern += re.escape(line.rstrip()).replace("…", ".*?") + r"\n"
-    lines = [line.rstrip() for line in printed.splitlines()]
+    lines = [line.rstrip() for line in printed.split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     return re.fullmatch(pattern, "".join(line + "\n" for line in lines)) is not None
