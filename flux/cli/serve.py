@@ -97,6 +97,9 @@ def _run(path: str | None, options: Options) -> int:
             signal.signal(number, signal.SIG_DFL)
         return maybeDeferred(process.stopService).addErrback(failures.append)
 
+    # The reactor minds SIGINT when it runs. A KeyboardInterrupt before would leave the broker's threads, and so the process, behind.
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: _stop_soon(reactor))
     process.privilegedStartService()
     process.startService()
     reactor.addSystemEventTrigger("before", "shutdown", stop)
@@ -104,6 +107,12 @@ def _run(path: str | None, options: Options) -> int:
     reactor.callWhenRunning(lambda: ready.addCallbacks(_announce, failed))
     reactor.run()
     return 1 if failures else 0
+
+
+def _stop_soon(reactor: Any) -> None:
+    """Stop, as soon as the start is over; whoever asks twice does not want to wait for that either."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    reactor.callFromThread(reactor.stop)
 
 
 def _announce(addresses: list[IAddress]) -> None:

@@ -85,6 +85,19 @@ def test_a_signal_drains_and_exits_0(tmp_path: Path, by: signal.Signals) -> None
         client.close()
 
 
+def test_an_interrupt_at_the_start_is_not_lost(tmp_path: Path) -> None:
+    """Before the reactor runs it is remembered: the broker stops as soon as it is up, and leaves no thread that would keep it alive."""
+    serve = subprocess.Popen([*SERVE, "--port", "0", "--data-dir", str(tmp_path)], stderr=subprocess.PIPE, text=True)
+    assert serve.stderr is not None
+    with serve.stderr as log:
+        assert any("listening on" in line for line in log)
+        serve.send_signal(signal.SIGINT)
+        assert "stopped" in log.read()
+    assert serve.wait(PATIENCE_S) == 0
+    assert (tmp_path / "clean-shutdown").exists()
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_a_second_signal_does_not_wait_for_the_drain(tmp_path: Path) -> None:
     """Which here waits for a client that does not read its answer: 18 MB, more than the kernel's buffers take."""
     with BrokerProcess(tmp_path / "data", "--set", "drain_timeout_ms=60000") as broker:

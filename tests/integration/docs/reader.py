@@ -153,7 +153,7 @@ class Reader:
         assert self._broker is not None, "who presses Ctrl-C has a broker"
         self._is_over = True
         status = self._broker.interrupt()
-        assert status in (0, -signal.SIGINT), f"the broker ended with {status}"
+        assert status in (0, -signal.SIGTERM), f"the broker ended with {status}"
 
     def _really(self, port: str) -> str:
         if port not in self._ports:

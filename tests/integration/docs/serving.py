@@ -39,8 +39,8 @@ class Serving:
         assert self._process.poll() is None, f"{command!r} ended with {self._process.wait()}: {''.join(self._log)}"
 
     def interrupt(self) -> int:
-        """Ctrl-C; its exit status."""
-        self._process.send_signal(signal.SIGINT)
+        """Stop it, as Ctrl-C does; its exit status. By another signal: whoever was started in the background does not see SIGINT."""
+        self._process.send_signal(signal.SIGTERM)
         status = self._process.wait(_PATIENCE_S)
         self._listening.join()
         return status
