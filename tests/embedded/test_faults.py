@@ -22,13 +22,16 @@ REFUSED = b"V1|%d|ERR|STORAGE_ERROR|no\n"
 class Ordered(SynchronousTestCase):
     def setUp(self) -> None:
         self.family = TestFamily()
-        self.real = Dispatch(bind([self.family], BROKER), Clock(), 30.0)
+        self.clock = Clock()
+        self.real = Dispatch(bind([self.family], BROKER), self.clock, 30.0)
         self.dispatch = FailingDispatch(self.real)
         self.session = Session(IPv4Address("TCP", "127.0.0.1", 1))
 
     def ask(self, command: str, *texts: bytes) -> list[bytes | None]:
         ids = [b"%d" % number for number in range(1, len(texts) + 1)]
-        return [answer.lines for answer in self.dispatch.answers(Lines(command, ids, list(texts)), self.session)]
+        answers = list(self.dispatch.answers(Lines(command, ids, list(texts)), self.session))
+        self.clock.advance(0)  # a run starts at the end of the turn
+        return [answer.lines for answer in answers]
 
     def test_nothing_is_ordered(self) -> None:
         """Then it is the dispatch that it is put before."""
@@ -49,6 +52,7 @@ class Ordered(SynchronousTestCase):
         self.dispatch.fail_next("APPEND", StorageError("no"), 2)
         lines = Lines("APPEND", [b"1", b"2", b"3", b"4"], [b"a", b"b", b"c", b"d"])
         *failed, rest = self.dispatch.answers(lines, self.session)
+        self.clock.advance(0)
         self.assertEqual([each.lines for each in failed], [REFUSED % 1, REFUSED % 2])
         self.assertEqual((rest.correlation_ids, self.family.started), ([b"3", b"4"], [b"c", b"d"]))
         self.assertEqual(self.ask("APPEND", b"now"), [b"V1|1|OK|done=now\n"])
