@@ -121,8 +121,7 @@ class _Opening:
         epochs = self._checker.epochs
         if clean is None and not created:
             epochs.cut_end(sound_end)
-            if bases or rolling:
-                self._keep_epochs(epochs)
+            self._keep_epochs(epochs)  # also where no segment is left: what lies there is another history's
             self._directory.sync()
         first = self._closed[0].base_offset if self._closed else active.base_offset
         start = min(max(self._start, first), self._next)

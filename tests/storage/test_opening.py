@@ -226,3 +226,15 @@ class Refusing(SynchronousTestCase):
         scene.put(b"c", epoch=1)
         scene.turn()
         self.assertEqual(list(scene.kill().values().values()), [b"a", b"c"])
+
+    def test_epochs_without_a_segment_are_replaced(self) -> None:
+        """A power cut took the log and left them, whole or not: the next start has nothing to say about them."""
+        for whole in (True, False):
+            scene = Scene(FsyncMode.NEVER).start()
+            scene.put(b"a", epoch=5)
+            scene.die()
+            scene.lose(FIRST)
+            if not whole:
+                scene.flip_byte(EPOCHS, 4)
+            scene.start().restart()
+            self.assertEqual((scene.manager.losses, scene.log.last_epoch), ([], -1))
