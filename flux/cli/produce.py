@@ -11,7 +11,7 @@ import click
 from flux.cli.records.cutting import Cutter, escaped_option
 from flux.cli.records.sending import Refused, Sender
 from flux.cli.shell.connecting import client_option
-from flux.cli.shell.failing import Interrupted, sentence
+from flux.cli.shell.failing import Interrupted, one_line, sentence
 from flux.cli.shell.interrupting import Interruptions
 from flux.cli.shell.naming import TOPIC
 from flux.cli.shell.printing import Printer, chosen, format_option
@@ -83,7 +83,7 @@ def command(
         try:
             _send_all(sender, cutter, stream, interruptions, shows_bar=printer is None)
         except Refused as refused:
-            raise click.ClickException(_refusal(refused, sender)) from refused
+            raise click.ClickException(one_line(_refusal(refused, sender))) from refused
         except KeyboardInterrupt as stop:
             client.close()  # what was read is stored by now, unless somebody insisted
             raise Interrupted(_given_up(sender), stop) from None
@@ -121,8 +121,8 @@ def _refusal(refused: Refused, sender: Sender) -> str:
     """What became of the others, too: whoever repeats it all would store them twice."""
     reason = sentence(refused.error)
     if sender.sent == 1:
-        return f"{reason}."
-    return f"record {refused.number}: {reason}; of {sender.sent} records read, {_stored(sender.stored)}."
+        return reason
+    return f"record {refused.number}: {reason}; of {sender.sent} records read, {_stored(sender.stored)}"
 
 
 def _given_up(sender: Sender) -> str:

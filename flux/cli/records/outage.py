@@ -2,6 +2,7 @@
 
 import click
 
+from flux.cli.shell.failing import one_line
 from flux.errors import FluxError
 
 _LOST = ("NO_BROKER", "NOT_SENT", "OUTCOME_UNKNOWN", "SHUTTING_DOWN")
@@ -18,10 +19,12 @@ class Outage:
         if not self._is_on:
             self._is_on = True
             is_lost = error.code in _LOST
-            click.echo(
-                "The broker is gone; reading goes on when it is back." if is_lost else f"{error}; trying again.",
-                err=True,
+            message = (
+                "The broker is gone; reading goes on when it is back."
+                if is_lost
+                else one_line(f"{error}; trying again")
             )
+            click.echo(message, err=True)
 
     def over(self) -> None:
         """There was an answer."""

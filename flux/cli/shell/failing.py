@@ -52,6 +52,12 @@ def sentence(error: FluxError) -> str:
     return f"{message}; {way_out}" if way_out and not message.endswith("?") else message
 
 
+def one_line(message: str) -> str:
+    """*message* on one line, with a full stop, and nothing in it that a terminal would obey: it may quote what clients sent."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in message)
+    return shown if shown.endswith((".", "?", "!")) else shown + "."
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Around a whole subcommand: turns what is to be expected into click's exceptions. What is not is a bug, and keeps its traceback."""
@@ -59,7 +65,7 @@ def one_sentence() -> Iterator[None]:
         yield
         sys.stdout.flush()  # here and not at the interpreter's exit, where nobody could catch anything any more
     except FluxError as error:
-        raise click.ClickException(_line(sentence(error))) from error
+        raise click.ClickException(one_line(sentence(error))) from error
     except KeyboardInterrupt:
         raise Interrupted("nobody waits for the answer any more; what was asked for may still be done") from None
     except BrokenPipeError:
@@ -67,7 +73,7 @@ def one_sentence() -> Iterator[None]:
         raise click.exceptions.Exit(0) from None
     except OSError as error:
         name = f"{error.filename}: " if error.filename is not None else ""
-        raise click.ClickException(_line(f"{name}{error.strerror or error}")) from error
+        raise click.ClickException(one_line(f"{name}{error.strerror or error}")) from error
 
 
 def _mute_stdout() -> None:
@@ -75,9 +81,3 @@ def _mute_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-
-
-def _line(message: str) -> str:
-    """One, with a full stop, and nothing in it that a terminal would obey: a message may quote what clients sent."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in message)
-    return shown if shown.endswith((".", "?", "!")) else shown + "."
