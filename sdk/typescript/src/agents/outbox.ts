@@ -4,7 +4,7 @@ import type { Complete } from "../client/options.js";
 import { Queue } from "../client/queue.js";
 import { FluxError } from "../errors.js";
 import type { Produced } from "../results.js";
-import { toBytes } from "../wire/encoding.js";
+import { buffer, toBytes } from "../wire/encoding.js";
 import type { Content } from "../wire/records.js";
 import { type Agent, type Wanted, wanted } from "./agent.js";
 import { Backoff, type ProducerOptions } from "./options.js";
@@ -233,5 +233,5 @@ export class Outbox implements Agent {
 
 function length(content: Content): number {
   if (content === null) return 0;
-  return typeof content === "string" ? Buffer.byteLength(content) : content.length;
+  return typeof content === "string" ? Buffer.byteLength(content) : buffer(content).length;
 }

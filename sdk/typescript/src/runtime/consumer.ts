@@ -192,6 +192,7 @@ export class Consumer implements AsyncIterable<Message> {
         await this.#tell(item);
       }
     }
+    await this.#disconnected; // what is over is really over: committed, left, and told to be revoked
     return undefined;
   }
 

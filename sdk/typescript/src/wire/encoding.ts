@@ -21,10 +21,12 @@ export function toBytes(text: string | Uint8Array): Bytes {
   return buffer(text).toString("latin1");
 }
 
-/** The same, to be looked at and never written to. */
+/** The same, to be looked at and never written to. @throws FluxError it is neither, whatever a compiler was told. */
 export function buffer(text: string | Uint8Array): Buffer {
   if (typeof text === "string") return Buffer.from(text);
-  return Buffer.isBuffer(text) ? text : Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+  if (Buffer.isBuffer(text)) return text;
+  if (!(text instanceof Uint8Array)) throw badRequest(`content: ${text} cannot be sent; use text, bytes or null`);
+  return Buffer.from(text.buffer, text.byteOffset, text.byteLength);
 }
 
 export function fromBytes(bytes: Bytes): Buffer {

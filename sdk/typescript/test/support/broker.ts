@@ -88,6 +88,11 @@ export class Program {
     return this.#process.exitCode;
   }
 
+  /** SIGTERM. */
+  terminate(): void {
+    this.#process.kill("SIGTERM");
+  }
+
   /** SIGKILL, if it still runs. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
