@@ -28,7 +28,7 @@ def test_what_a_page_says_is_so(page: str, tmp_path: Path) -> None:
         for block in blocks(path):
             try:
                 reader.read(block)
-            except AssertionError as error:
+            except (AssertionError, ValueError) as error:
                 raise AssertionError(f"{page}, line {block.line}: {error}") from None
         reader.finish()
 

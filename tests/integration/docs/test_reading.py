@@ -1,10 +1,12 @@
 """Whoever reads pages finds what is wrong with them."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from flux.loading import BadSetting
 from tests.integration.docs.pages import Block, blocks
 from tests.integration.docs.reader import ROOT, Reader
 from tests.integration.docs.transcripts import Exchange, agrees, exchanges, shown_by_comments
@@ -120,6 +122,13 @@ def test_what_programs_are_shown_to_print() -> None:
     assert list(shown_by_comments(program)) == ["1", "(b)"]
 
 
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Who reads one page after the other."""
+    with Reader(tmp_path_factory.mktemp("reader"), str(ROOT)) as reader:
+        yield reader
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "problem"),
     [
@@ -127,18 +136,31 @@ def test_what_programs_are_shown_to_print() -> None:
         ("console", "$ false", "exit status 1"),
         ("python", "print(1)  # 2", "printed\n  1"),
         ("python", "raise SystemExit('no')", "no"),
-        ("sh", "flux serve --port none", "ended with 1"),
+        ("sh", "flux serve --port 9092", "a page has one broker"),
     ],
 )
-def test_what_is_wrong_is_found(tmp_path: Path, kind: str, text: str, problem: str) -> None:
-    """A transcript that differs, a command or a program that fails, a broker that does not come up."""
-    with Reader(tmp_path, str(ROOT)) as reader, pytest.raises(AssertionError, match=re.escape(problem)):
+def test_what_is_wrong_is_found(reader: Reader, kind: str, text: str, problem: str) -> None:
+    """A transcript that differs, a command or a program that fails, a second broker."""
+    with pytest.raises(AssertionError, match=re.escape(problem)):
         reader.read(Block(1, kind, None, text))
 
 
-def test_tests_that_fail_are_found(tmp_path: Path) -> None:
+def test_a_broker_that_does_not_come_up_is_found(tmp_path: Path) -> None:
+    """With what it said."""
+    with Reader(tmp_path, str(ROOT)) as reader, pytest.raises(AssertionError, match="'none' will not do"):
+        reader.read(Block(1, "console", None, "$ flux serve --port none"))
+
+
+def test_settings_that_will_not_do_are_found(reader: Reader) -> None:
+    """And text that is no JSON."""
+    with pytest.raises(BadSetting, match="did you mean min_isr"):
+        reader.read(Block(1, "toml", None, "[replication]\nmin_isrs = 1"))
+    with pytest.raises(ValueError, match="Expecting"):
+        reader.read(Block(1, "json", None, "{"))
+
+
+def test_tests_that_fail_are_found(reader: Reader) -> None:
     """All at once, at the end of the page."""
-    with Reader(tmp_path, str(ROOT)) as reader:
-        reader.read(Block(1, "python", None, "def test_it():\n    assert 1 == 2"))
-        with pytest.raises(AssertionError, match="assert 1 == 2"):
-            reader.finish()
+    reader.read(Block(1, "python", None, "def test_it():\n    assert 1 == 2"))
+    with pytest.raises(AssertionError, match="assert 1 == 2"):
+        reader.finish()

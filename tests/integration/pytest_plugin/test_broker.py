@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from flux.client import BlockingClient, OutcomeUnknown, ProducerOptions
 from flux.client.calls import produce
 from flux.embedded import EmbeddedBroker
 from flux.embedded.broker import Mode
-from flux.errors import BadRequest, GenerationMismatch, StorageError, UnknownTopic
+from flux.errors import BadRequest, FluxError, GenerationMismatch, StorageError, UnknownTopic
 from flux.loading import BadSetting
 from tests.integration.broker import LineClient
 
@@ -185,6 +186,39 @@ def test_a_call_that_is_killed_has_an_unknown_outcome(flux_broker: EmbeddedBroke
     waiting.join()
     client.close()
     assert "it may have been executed" in str(outcome[0])
+
+
+def test_no_acknowledged_record_is_lost(flux_broker: EmbeddedBroker) -> None:
+    """Killed again and again while four producers are at it."""
+    topic = flux_broker.topic("orders", partitions=3)
+    acknowledged: list[str] = []
+    enough, over = threading.Semaphore(0), threading.Event()
+
+    def produce_on(name: int) -> None:
+        while not over.is_set():
+            with suppress(FluxError), BlockingClient(flux_broker.bootstrap) as client:
+                while not over.is_set():
+                    values = [f"{name}-{number}" for number in range(len(acknowledged), len(acknowledged) + 50)]
+                    outcomes = client.send_all([produce(topic, each, each) for each in values])
+                    for value, outcome in zip(values, outcomes, strict=True):
+                        if not isinstance(outcome, FluxError):
+                            acknowledged.append(value)
+                            enough.release()
+
+    producers = [threading.Thread(target=produce_on, args=(name,)) for name in range(4)]
+    for producer in producers:
+        producer.start()
+    for _ in range(3):
+        for _ in range(300):
+            assert enough.acquire(timeout=30)
+        flux_broker.kill()
+        flux_broker.start()
+    over.set()
+    for producer in producers:
+        producer.join()
+    found = {record.value.decode() for record in flux_broker.records(topic) if record.value is not None}
+    assert set(acknowledged) <= found
+    assert len(acknowledged) >= 900
 
 
 @both
