@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,12 @@ _READY = "FLUX READY port="
 _STOP_S = 15.0  # more than a drain takes
 
 
+_FLUX = (sys.executable, "-c", "from flux.cli import main; main(prog_name='flux')")
+
+
 @contextmanager
-def own_broker() -> Iterator[str]:
-    """``flux serve`` with nothing but defaults, on a free port of 127.0.0.1; its address.
+def own_broker(flux: Sequence[str] = _FLUX) -> Iterator[str]:
+    """``flux serve`` with nothing but defaults, on a free port of 127.0.0.1; its address. *flux* is what is run.
 
     :raises click.ClickException: it did not start; the message is the last thing it said.
     """
@@ -24,10 +27,7 @@ def own_broker() -> Iterator[str]:
         log_path = Path(directory) / "log"
         with log_path.open("wb") as log:
             process = subprocess.Popen(
-                [
-                    *(sys.executable, "-c", "from flux.cli import main; main(prog_name='flux')"),
-                    *("serve", "--port", "0", "--data-dir", str(Path(directory) / "data")),
-                ],
+                [*flux, "serve", "--port", "0", "--data-dir", str(Path(directory) / "data")],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -29,7 +29,7 @@ class Read(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """Findings in the order of the files, no more than :data:`KEPT`; all are counted."""
+    """Findings in the order of the files, as many as were to be kept; all are counted."""
 
     findings: list[Finding]
     damage: int
@@ -39,7 +39,9 @@ class Verified(NamedTuple):
     is_live: bool
 
 
-def verify(place: Place, advance: Callable[[int], object], *, look_into_records: bool) -> Verified:
+def verify(
+    place: Place, advance: Callable[[int], object], *, look_into_records: bool, most_kept: int = KEPT
+) -> Verified:
     """Read all there is; tell *advance* of the bytes. :raises OSError: the directory itself cannot be read."""
     kept: list[Finding] = []
     reads: list[Read] = []
@@ -47,7 +49,7 @@ def verify(place: Place, advance: Callable[[int], object], *, look_into_records:
     was_live = place.is_live
     for finding in _findings(place, was_live, reads, advance, look_into_records=look_into_records):
         damage, notes = (damage, notes + 1) if finding.harmless else (damage + 1, notes)
-        if len(kept) < KEPT:
+        if len(kept) < most_kept:
             kept.append(finding)
     return Verified(kept, damage, notes, reads, was_live, place.is_live)
 
