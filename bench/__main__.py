@@ -4,8 +4,10 @@ Prints a table and, with --json, writes every run; asserts nothing. With no scen
 """
 
 import argparse
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +24,14 @@ from bench.servers import Contender
 _SHAPES = (Shape(1, 1), Shape(16, 1), Shape(256, 1), Shape(1, 50), Shape(16, 50))
 _PEERS: dict[str, Contender] = {"redis": Redis(), "nats": Nats()}
 _DEBIAN = ("redis-server", "nats-server")
+_QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
 def main() -> None:
     """Do what the options ask for."""
     options = _parser().parse_args()
     if options.install_peers:
-        subprocess.run(["apt-get", "install", "--yes", *_DEBIAN], check=True)
+        subprocess.run(["apt-get", "install", "--yes", *_DEBIAN], check=True, env=os.environ | _QUIETLY)
     if options.list:
         for name, scene in SCENES.items():
             print(f"{name:12} {scene.__doc__}")
@@ -70,12 +73,12 @@ def _measure(options: argparse.Namespace, peers: Sequence[Contender]) -> list[Re
     results: list[Result] = []
     try:
         for name in options.scenes or SCENES:
-            found = []
+            begun, before = time.monotonic(), len(results)
             for result in SCENES[name](bench):
+                results.append(result)
                 print(f"{result.section}: {result.scene}: {result.contender}", file=sys.stderr)
-                found.append(result)
-            results += found
-            print(table(found), flush=True)
+            print(table(results[before:]), flush=True)
+            print(f"{name} took {time.monotonic() - begun:.0f} s", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted; what is finished is reported", file=sys.stderr)
     return results
@@ -96,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--partitions", type=int, default=1, help="of Flux's topic; one by default, as a peer has one stream")
     add("--log-gib", nargs="*", type=float, default=[1.0], help="logs for start; 10 takes a minute to write")
     add("--peers", nargs="*", choices=list(_PEERS), default=list(_PEERS), help="--peers alone measures Flux only")
-    add("--seconds", type=float, default=1.0, help="of each run, after a warm-up of a quarter of it")
+    add("--seconds", type=float, default=0.75, help="of each run, after a warm-up of a quarter of it")
     add("--repetitions", type=int, default=3, help="runs of each contender, taken in turns; the median counts")
     add("--json", type=Path, metavar="FILE", help="write every run here")
     add("--read", type=Path, metavar="FILE", help="measure nothing, report what --json wrote")

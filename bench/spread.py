@@ -22,9 +22,10 @@ def spread(values: Sequence[float]) -> Spread:
 
 def interleaved(contenders: Mapping[str, Callable[[], Run]], repetitions: int) -> dict[str, list[Run]]:
     """Each contender once a round, in an order that turns round each time, so that a machine that drifts drifts for all."""
-    runs: dict[str, list[Run]] = {name: [] for name in contenders}
+    names = list(contenders)
+    runs: dict[str, list[Run]] = {name: [] for name in names}
     for repetition in range(repetitions):
-        for name in sorted(contenders, key=list(contenders).index, reverse=repetition % 2 == 1):
+        for name in reversed(names) if repetition % 2 else names:
             runs[name].append(contenders[name]())
     return runs
 

@@ -16,7 +16,7 @@ from bench.spread import Run
 _MANY = 1000
 _IDLE_GROUPS = 100
 _SETTLE_S = 0.3  # between the last thing asked and the look at what it left
-_IDLE_S = 5.0  # a sweep or a timer that comes once a second is in it five times
+_IDLE_S = 3.0  # a sweep or a timer that comes once a second is in it three times
 
 
 def memory(bench: Bench) -> Iterator[Result]:

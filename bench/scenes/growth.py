@@ -14,7 +14,7 @@ from bench.servers import Request
 from bench.spread import Run
 
 _KEYS = {"10,000 keys": 10_000, "3 keys": 3}  # all partitions are written to; all but a few only exist
-_BUSY = (Shape(256, 1), Shape(16, 50))
+_BUSY = Shape(256, 1)
 _PARTITIONS = (3, 1, 100, 1000)
 _CONNECTIONS = (10, 1, 100, 1000)
 _LOGS = (10_000, 100_000, 1_000_000)
@@ -25,18 +25,18 @@ _COMMITTERS = 50
 
 def partitions(bench: Bench) -> Iterator[Result]:
     """PRODUCE to a topic of so many; one of three is what the others are measured by."""
-    for mode, shape, (keys_name, keys) in itertools.product(bench.modes, _BUSY, _KEYS.items()):
+    for mode, (keys_name, keys) in itertools.product(bench.modes, _KEYS.items()):
         with contextlib.ExitStack() as stack:
             drives: dict[str, Callable[[], Run]] = {}
             for count in _PARTITIONS:
                 flux = Flux(partitions=count)
                 server = stack.enter_context(flux.start(mode))
                 touch_all_partitions(server, count)
-                load = {"depth": shape.depth, "connections": shape.connections, "keys": keys}
+                load = {"depth": _BUSY.depth, "connections": _BUSY.connections, "keys": keys}
                 drives[f"{count:,} partition{'s' * (count > 1)}"] = partial(
                     bench.generator.drive, server, flux.produce(), seconds=bench.seconds, **load
                 )
-            yield from _grown(bench, "partitions", f"PRODUCE {shape}, {keys_name}, {mode}", drives)
+            yield from _grown(bench, "partitions", f"PRODUCE {_BUSY}, {keys_name}, {mode}", drives)
 
 
 def connections(bench: Bench) -> Iterator[Result]:
@@ -63,9 +63,9 @@ def records(bench: Bench) -> Iterator[Result]:
             page = Request(r"V1|%i|CONSUME|bench 0 %r max_records=10\n", "|OK|messages=")
             load = partial(bench.generator.drive, server, seconds=bench.seconds, connections=1)
             reading[f"{count:,} records"] = partial(load, page, depth=4, modulo=count - 10)
-            producing[f"{count:,} records"] = partial(load, flux.produce(), depth=256)
+            producing[f"{count:,} records"] = partial(load, flux.produce(), depth=_BUSY.depth)
         yield from _grown(bench, "records", "CONSUME of 10 records anywhere", reading)
-        yield from _grown(bench, "records", "PRODUCE 256x1, interval", producing)
+        yield from _grown(bench, "records", f"PRODUCE {_BUSY}, interval", producing)
 
 
 def groups(bench: Bench) -> Iterator[Result]:

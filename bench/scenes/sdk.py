@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from bench.flux_server import Flux
 from bench.scenes.consume import fill
 from bench.scenes.scene import Bench, Result, compared
-from bench.servers import Server
+from bench.servers import Contender, Server
 from bench.spread import Run
 
 _FACES = {
@@ -27,7 +27,12 @@ _PATIENCE_S = 60.0
 
 def sdk(bench: Bench) -> Iterator[Result]:
     """Client libraries in Python. The blocking faces are measured by Flux's blocking one, the others by its asyncio one."""
-    everybody = [Flux(), *(peer for peer in bench.peers if find_spec(peer.kind))]
+    everybody: list[Contender] = [Flux()]
+    for peer in bench.peers:
+        if find_spec(peer.kind):  # redis-py and nats-py are called so
+            everybody.append(peer)
+        else:
+            print(f'{peer.kind} has no client library here: install the extra "bench"', file=sys.stderr)
     for way in _WAYS:
         with contextlib.ExitStack() as stack:
             drives: dict[str, Callable[[], Run]] = {}
