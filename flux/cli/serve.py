@@ -51,9 +51,10 @@ def command(
     log_level: str,
     reactor_name: str | None,
 ) -> None:
-    """Run a broker here: logs on stderr, and on stdout FLUX READY port=<n> once it accepts.
+    """Run a broker here.
 
-    Settings come from options, FLUX_* variables and a TOML file. SIGTERM or SIGINT answers what is in flight, then exits 0.
+    It logs on stderr, and writes FLUX READY port=<n> on stdout once it accepts. Settings come from options, FLUX_* variables and a
+    TOML file. SIGTERM or SIGINT answers what is in flight, then exits 0.
     """
     _install(reactor_name)
     globalLogBeginner.beginLoggingTo([observer(sys.stderr, log_format, log_level)], redirectStandardIO=False)

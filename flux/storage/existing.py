@@ -1,9 +1,10 @@
-"""What a data directory holds by its names: a lock, whose it is, and the logs; and which of these should be there and are not."""
+"""What a data directory holds by its names: a lock, whose it is, logs, and what is left of others; and which logs are missing."""
 
 from collections.abc import Iterator
 
 from flux.interfaces import IDirectory
 from flux.model import TopicPartition
+from flux.storage.checkpoint import FRESH, UNSYNCED
 from flux.storage.claims import AllClaims
 from flux.storage.deletion import put_aside_before
 from flux.storage.findings import Finding, Kind
@@ -35,3 +36,14 @@ def missing_logs(directory: IDirectory, claims: AllClaims) -> Iterator[Finding]:
             why = f"{POINTS} says that this log is durable up to offset {point}, and its directory is not there"
             then = f"a start reports the records as lost, and goes on at offset {point}"
             yield Finding(Kind.GAP, "", why, then, first=start, next=point, log=name)
+
+
+def leftovers(directory: IDirectory) -> Iterator[Finding]:
+    """What a crash kept from being removed, beside the logs."""
+    for aside in sorted(put_aside_before(directory)):
+        why = "the log of a deleted topic, put aside to go"
+        yield Finding(Kind.LEFTOVER, "", why, "a start removes it", harmless=True, log=aside)
+    for entry in directory.list():
+        if not entry.is_directory and entry.name.endswith((FRESH, UNSYNCED)):
+            why = "a checkpoint that was being written"
+            yield Finding(Kind.LEFTOVER, entry.name, why, "the next save replaces it", harmless=True)

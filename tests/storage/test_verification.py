@@ -10,7 +10,7 @@ from flux.storage.checkpoint import render
 from flux.storage.claims import Claims, SmallFiles
 from flux.storage.epoch_file import write_epochs
 from flux.storage.epochs import EpochCache
-from flux.storage.existing import logs_in, missing_logs
+from flux.storage.existing import leftovers, logs_in, missing_logs
 from flux.storage.findings import Finding, Kind
 from flux.storage.segment import file_name
 from flux.storage.segments import rolling_name
@@ -25,7 +25,7 @@ def verified(scene: Scene, *, live: bool = False) -> list[Finding]:
     """All that is said of the scene's data directory."""
     small = SmallFiles(scene.root)
     claims = small.claims()
-    found = [*small.findings, *missing_logs(scene.root, claims)]
+    found = [*small.findings, *missing_logs(scene.root, claims), *leftovers(scene.root)]
     for tp in logs_in(scene.root):
         log = Verification(str(tp), scene.root.child(str(tp)), claims.of(str(tp)), live=live)
         found += log.findings()
@@ -246,11 +246,15 @@ class Verifications(SynchronousTestCase):
         scene.put_file(f"{DIRECTORY}/notes.txt", b"x")
         scene.put_file("recovery-points.json.prev", scene.contents("recovery-points.json"))
         scene.lose("recovery-points.json")
+        scene.put_file("metadata.json.new", b"x")
+        scene.root.child("old-0.17-delete").make()
         found = verified(scene)
         self.assertEqual(
-            [(each.file, each.harmless) for each in found],
+            [(each.file or each.log, each.harmless) for each in found],
             [
                 ("recovery-points.json", True),
+                ("old-0.17-delete", True),
+                ("metadata.json.new", True),
                 (f"{file_name(6)}.deleted", True),
                 (file_name(99, ".index"), True),
                 ("notes.txt", True),

@@ -9,7 +9,7 @@ from flux.cli.offline import group_log
 from flux.cli.offline.data_files import GROUP_LOG, DataFiles
 from flux.cli.offline.place import Place
 from flux.storage.claims import AllClaims, SmallFiles
-from flux.storage.existing import missing_logs
+from flux.storage.existing import leftovers, missing_logs
 from flux.storage.findings import Finding
 from flux.storage.segment_walk import LookInto
 from flux.storage.verification import Verification
@@ -66,6 +66,7 @@ def _findings(
         yield from small.findings
     if place.is_whole and not live:  # or it may be a topic that was just deleted
         yield from missing_logs(place.root, claims)
+        yield from leftovers(place.root)
     for name in place.logs:
         log = _Log(place, name, live, advance, look_into_records=look_into_records)
         yield from log.findings(claims)
