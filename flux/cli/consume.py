@@ -1,7 +1,7 @@
 """``flux consume``: records of a topic on stdout, those that are there and those that come."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +12,7 @@ from flux.cli.records.outage import Outage
 from flux.cli.records.reading import Tail, backlog
 from flux.cli.records.sharing import Share
 from flux.cli.records.starting import Start
-from flux.cli.records.stdout import Stdout
+from flux.cli.records.writing import Writer
 from flux.cli.shell.connecting import client_option
 from flux.cli.shell.failing import Interrupted
 from flux.cli.shell.interrupting import Interruptions
@@ -21,7 +21,7 @@ from flux.cli.shell.printing import Form, format_option
 from flux.errors import BadRequest
 
 if TYPE_CHECKING:
-    from flux.client import BlockingClient, Record
+    from flux.client import BlockingClient
 
 
 def _start(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Start:
@@ -114,15 +114,12 @@ def command(
     if unknown:
         raise BadRequest(f"partition: {topic} has no {unknown[0]}, it has {len(topic_partitions)}, from 0 on")
     with Interruptions() as interruptions:
-        writer = _Writer(layout, interruptions)
-        try:
-            if group is None:
-                _read(client, topic, start, sorted(set(partitions)) or topic_partitions, is_finite, count, writer)
-            else:
-                assert start.end is not None, "anything else was refused"
-                _share(Share(client, group, topic, start.end, is_finite, Outage()), count, writer)
-        except KeyboardInterrupt as stop:
-            raise Interrupted(writer.way_on(group), stop) from None
+        writer = Writer(layout, interruptions)
+        if group is None:
+            _read(client, topic, start, sorted(set(partitions)) or topic_partitions, is_finite, count, writer)
+        else:
+            assert start.end is not None, "anything else was refused"
+            _share(Share(client, group, topic, start.end, is_finite, Outage()), count, writer)
 
 
 def _read(
@@ -132,64 +129,47 @@ def _read(
     partitions: Sequence[int],
     is_finite: bool,
     count: int | None,
-    writer: "_Writer",
+    writer: Writer,
 ) -> None:
-    positions = start.offsets(client, topic, partitions)
-    for records in backlog(client, topic, positions, count):
-        writer.write(records)
-    if is_finite or writer.written == count:
-        return
-    tail = Tail(client, topic, positions, Outage())
+    tail: Tail | None = None
     try:
+        positions = start.offsets(client, topic, partitions)
+        for records in backlog(client, topic, positions, count):
+            writer.write(records)
+        if is_finite or writer.written == count:
+            return
+        tail = Tail(client, topic, positions, Outage())
         writer.stdout.when_gone(lambda: tail.fail(BrokenPipeError()))
         for records in tail:
             writer.write(records if count is None else records[: count - writer.written])
             if writer.written == count:
                 return
+    except KeyboardInterrupt as stop:
+        raise Interrupted(f"{writer}{_way_on(partitions, writer)}.", stop) from None
     finally:
-        tail.close()
+        if tail is not None:
+            tail.close()
 
 
-def _share(share: Share, count: int | None, writer: "_Writer") -> None:
+def _way_on(partitions: Sequence[int], writer: Writer) -> str:
+    """Where to begin next time, to read on."""
+    if len(partitions) > 1:
+        return "; a group (-g) would know where to go on"
+    return "".join(f"; -p {partition} -o {offset + 1} goes on" for partition, offset in writer.last.items())
+
+
+def _share(share: Share, count: int | None, writer: Writer) -> None:
     try:
         writer.stdout.when_gone(share.close)
-        while writer.written != count:
-            record = share.next()
-            if record is None:
-                return
+        while writer.written != count and (record := share.next()) is not None:
             writer.write([record], share.handled)
+    except KeyboardInterrupt as stop:
+        share.close()
+        if share.is_committed(writer.last):
+            raise Interrupted(f"{writer} and committed; the same command goes on.", stop) from None
+        raise Interrupted(f"{writer}, but may not be committed: the last of them may come again.", stop) from None
     finally:
         share.close()
-
-
-class _Writer:
-    """Records to stdout, page by page."""
-
-    def __init__(self, layout: Layout, interruptions: Interruptions) -> None:
-        self.stdout = Stdout()
-        self.written = 0
-        self._interruptions = interruptions
-        self._layout = layout
-        self._last: dict[int, int] = {}  # offsets, by partition
-
-    def write(self, records: Sequence["Record"], then: Callable[[], object] = lambda: None) -> None:
-        """Out with them, and *then*. :raises BrokenPipeError: nobody reads any more."""
-        data = b"".join([self._layout(record) for record in records])
-        with self._interruptions.held():
-            self.stdout.write(data)
-            self.written += len(records)
-            self._last.update((record.partition, record.offset) for record in records)
-            then()
-
-    def way_on(self, group: str | None) -> str:
-        """How to read what was not."""
-        said = "1 record was written" if self.written == 1 else f"{self.written} records were written"
-        if group is not None:
-            return f"{said} and committed; the same command goes on."
-        if len(self._last) == 1:
-            ((partition, offset),) = self._last.items()
-            return f"{said}; -p {partition} -o {offset + 1} goes on."
-        return f"{said}; a group (-g) would know where to go on." if self._last else f"{said}."
 
 
 def _layout(

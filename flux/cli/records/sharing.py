@@ -1,14 +1,15 @@
 """A topic read as a member of a group: what is written out is committed, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from flux.cli.records.outage import Outage
-from flux.errors import BadRequest
+from flux.errors import BadRequest, FluxError
 
 if TYPE_CHECKING:
     from flux.client import BlockingClient, BlockingConsumer, Record
     from flux.model import TopicPartition
+_LEAVE_S = 3.0  # somebody has pressed Ctrl-C; a session that is not left ends by itself
 
 
 class _AtEnd(Exception):
@@ -34,6 +35,7 @@ class Share:
 
         self._client = client
         self._group = group
+        self._topic = topic
         self._reset: Literal["earliest", "latest"] = reset
         self._is_finite = is_finite
         self._outage = outage
@@ -67,9 +69,19 @@ class Share:
         self._consumer.handled()
 
     def close(self) -> None:
-        """Commit what is handled, and leave. From any thread."""
+        """Commit what is handled, and leave, if the broker answers soon. From any thread, and more than once."""
         self._is_closing = True
-        self._consumer.close()
+        self._consumer.close(_LEAVE_S)
+
+    def is_committed(self, last: Mapping[int, int]) -> bool:
+        """Whether the group surely goes on behind the *last* offsets, by partition."""
+        try:
+            return all(
+                self._client.offset(self._group, self._topic, partition, timeout_s=_LEAVE_S).offset > offset
+                for partition, offset in last.items()
+            )
+        except FluxError:
+            return False
 
     def _note(self, record: "Record") -> None:
         for tp, end in list(self._ends.items()):

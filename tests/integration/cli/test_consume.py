@@ -1,6 +1,7 @@
 """``flux consume`` against a real broker."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,23 @@ def test_an_outage_is_survived(shell: Shell, tmp_path: Path, arguments: list[str
                 assert process.stdout.readline() == b"after\n"
                 assert process.wait(PATIENCE_S) == 0
             assert process.stderr.read() == b""
+
+
+def test_nothing_is_called_committed_that_may_not_be(shell: Shell, tmp_path: Path) -> None:
+    """When there is nobody to ask any more."""
+    with BrokerProcess(tmp_path / "data") as broker:
+        brokers = ("--brokers", f"127.0.0.1:{broker.port}")
+        shell.out("produce", "t", *brokers, "--key", "k", stdin="one\n")
+        with shell.process("consume", "t", *brokers, "-g", "g") as process:
+            assert process.stdout is not None and process.stderr is not None
+            assert process.stdout.readline() == b"one\n"
+            broker.kill()
+            assert process.stderr.readline().startswith(b"The broker is gone")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 130
+            assert process.stderr.read() == (
+                b"Interrupted: 1 record was written, but may not be committed: the last of them may come again.\n"
+            )
 
 
 def test_a_topic_that_is_deleted_is_the_end(tmp_path: Path) -> None:
