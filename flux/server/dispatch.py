@@ -52,14 +52,14 @@ class Dispatch:
         command, correlation_ids, arguments = lines
         binding = self._bindings.get(command)
         if binding is None:
-            yield Answer(command, correlation_ids, False, self._unanswerable(lines))
-        elif binding.is_run:
-            self.requests[command] += len(correlation_ids)
-            yield self._join(command, binding, correlation_ids, arguments, session)
-        else:
-            self.requests[command] += len(correlation_ids)
-            for correlation_id, text in zip(correlation_ids, arguments, strict=True):
-                yield self._start(command, binding, correlation_id, text, session)
+            return iter((Answer(command, correlation_ids, False, self._unanswerable(lines)),))
+        self.requests[command] += len(correlation_ids)
+        if binding.is_run:
+            return iter((self._join(command, binding, correlation_ids, arguments, session),))
+        return (
+            self._start(command, binding, correlation_id, text, session)
+            for correlation_id, text in zip(correlation_ids, arguments, strict=True)
+        )
 
     def expire(self, answer: Answer) -> None:
         """Answer with an error now what has waited past its deadline, and cancel its handler."""

@@ -79,15 +79,21 @@ class Pipeline:
         self._advancing = True
         try:
             self._let_go()
-            turn_ends_s = self._clock.seconds() + TURN_S
+            turn_ends_s: float | None = None
             while not self.stalled and (answer := self._start_next()) is not None:
                 self._place(answer)
                 self._let_go()
-                if self._clock.seconds() >= turn_ends_s:
+                if not (self._unstarted or self._runs or self._slices):
+                    break  # the usual case, which needs no clock
+                now_s = self._clock.seconds()
+                if turn_ends_s is None:
+                    turn_ends_s = now_s + TURN_S
+                elif now_s >= turn_ends_s:
                     if self._next_turn is None:
                         self._next_turn = self._clock.callLater(0, self._take_turn)
                     break
-            self._flush()
+            if self._out:
+                self._flush()
         finally:
             self._advancing = False
         self._progressed()
@@ -175,9 +181,8 @@ class Pipeline:
             self._flush()
 
     def _flush(self) -> None:
-        if self._out:
-            out, self._out, self._out_bytes = self._out, [], 0
-            self._write(out[0] if len(out) == 1 else b"".join(out))
+        out, self._out, self._out_bytes = self._out, [], 0
+        self._write(out[0] if len(out) == 1 else b"".join(out))
 
     def _pass(self, requests: int) -> None:
         self._passed += requests

@@ -117,8 +117,7 @@ class FluxProtocol(LineReceiver):
                 chunk = bytes(self._begun)
                 self._begun.clear()
             self._begun += data[end + 1 :]
-            self._unended.renew()
-            self._silent.renew()
+            self._unended.since = self._silent.since = None  # there was progress
             lines = chunk.split(b"\n")
             if len(chunk) > self.MAX_LENGTH and not self._fit(lines):
                 return
@@ -126,7 +125,7 @@ class FluxProtocol(LineReceiver):
             if not self.line_mode and self._begun:
                 self.rawDataReceived(self.clearLineBuffer())
                 return
-        if _length(self._begun) > self.MAX_LENGTH:
+        if self._begun and _length(self._begun) > self.MAX_LENGTH:
             self.lineLengthExceeded(self.clearLineBuffer())
 
     def linesReceived(self, lines: list[bytes], size: int) -> None:
@@ -206,12 +205,12 @@ class FluxProtocol(LineReceiver):
         pipeline, config = self.pipeline, self._config
         if pipeline.requests >= config.max_in_flight_requests or pipeline.bytes >= config.max_in_flight_bytes:
             self._pause(Pause.TOO_MUCH_IN_FLIGHT)
-        elif Pause.TOO_MUCH_IN_FLIGHT in self._pauses and (
+        elif self._pauses and (
             pipeline.requests <= config.max_in_flight_requests // 2
             and pipeline.bytes <= config.max_in_flight_bytes // 2
         ):
             self._resume(Pause.TOO_MUCH_IN_FLIGHT)
-        if pipeline.is_empty:
+        if not pipeline.requests:
             self.factory.emptied(self)
             if self._last_words is not None and not self._over:
                 self._say_last_words()
@@ -222,7 +221,9 @@ class FluxProtocol(LineReceiver):
         self._pauses.add(why)
 
     def _resume(self, why: Pause) -> None:
-        self._pauses.discard(why)
+        if why not in self._pauses:
+            return
+        self._pauses.remove(why)
         if not self._pauses and not self._over:
             self.transport.resumeProducing()
 

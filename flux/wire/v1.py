@@ -8,6 +8,7 @@ r"""Frames of protocol V1, and what a request, a reply and a run are.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar, NamedTuple, Protocol, Self
 
 from flux.errors import BadRequest
@@ -115,15 +116,20 @@ def _cut(lines: Sequence[bytes]) -> list[Lines]:
         except ValueError:
             command = _NOT_SPELLED
         else:
-            # What clients write, read without a call: one more of the same, nothing to trim. strip() without an argument trims
-            # more than blanks, so whatever it would change is left to _read, CR at the end included.
+            # What clients write, read without a call: nothing to trim. strip() without an argument trims more than blanks, so
+            # whatever it would change is left to _read, CR at the end included.
             if (
-                command == spelled
-                and version == b"V1"
+                version == b"V1"
                 and correlation_id
                 and correlation_id.strip() is correlation_id
                 and text.strip() is text
+                and (command == spelled or _name_of(command))
             ):
+                if command != spelled:
+                    before, name, spelled = name, _name_of(command), command
+                    if name != before or not runs:
+                        correlation_ids, arguments = [], []
+                        runs.append(Lines(name, correlation_ids, arguments))
                 correlation_ids.append(correlation_id)
                 arguments.append(text)
                 continue
@@ -136,6 +142,17 @@ def _cut(lines: Sequence[bytes]) -> list[Lines]:
         correlation_ids.append(correlation_id)
         arguments.append(text)
     return runs
+
+
+@lru_cache(maxsize=64)
+def _name_of(command: bytes) -> str:
+    """The command spelled so; empty if there is something to trim, or nothing there."""
+    return _upper(command) if command.strip() is command else ""
+
+
+def _upper(command: bytes) -> str:
+    # bytes.upper() first: it knows ASCII only, str.upper() would make two commands of one letter ß.
+    return command.upper().decode("utf-8", "backslashreplace")
 
 
 def _read(line: bytes) -> tuple[str, bytes, bytes]:
@@ -153,8 +170,7 @@ def _read(line: bytes) -> tuple[str, bytes, bytes]:
     elif not parts[2]:
         reason = "command: it is empty; HELP lists the commands"
     else:
-        # bytes.upper() first: it knows ASCII only, str.upper() would make two commands of one letter ß.
-        return parts[2].upper().decode("utf-8", "backslashreplace"), parts[1], parts[3]
+        return _upper(parts[2]), parts[1], parts[3]
     return "", NO_ID, f"{reason}; write V1|<correlation id>|<command>|<arguments>".encode()
 
 
