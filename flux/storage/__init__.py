@@ -17,8 +17,8 @@ log again), :mod:`~flux.storage.segments` (what it consists of), :mod:`~flux.sto
 
 Beside all that, for tools, what reads a directory at rest and changes nothing: :mod:`~flux.storage.findings`, :mod:`~flux.storage.claims`
 (what the small files say), the witnesses that hold it against the batches (:mod:`~flux.storage.epoch_witness`,
-:mod:`~flux.storage.index_witness`, :mod:`~flux.storage.known_gaps`), :mod:`~flux.storage.segment_walk` and
-:mod:`~flux.storage.verification`.
+:mod:`~flux.storage.index_witness`, :mod:`~flux.storage.known_gaps`), :mod:`~flux.storage.wording`, :mod:`~flux.storage.segment_walk`
+and :mod:`~flux.storage.verification`.
 
 On disk, below the data directory, with Kafka's names and formats::
 

@@ -8,8 +8,7 @@ from flux.interfaces import IFile
 from flux.storage.epochs import EpochCache
 from flux.storage.findings import Finding, Kind
 from flux.storage.recovery import Damage, Sound, scan
-
-PASSED_OVER = "it stays where it is; readers pass over it"
+from flux.storage.wording import damaged_batch
 
 Watch = Callable[[BatchHeader, int], object]
 """Is told of each sound batch and its position."""
@@ -72,11 +71,3 @@ class SegmentWalk:
             why = str(error)
         where = (position, header.length, header.base_offset, header.next_offset)
         yield Finding(Kind.RECORDS, self._name, why, then, *where, harmless=missing)
-
-
-def damaged_batch(file: str, damage: Damage, next_offset: int) -> Finding:
-    """*damage* is followed by more of the log, which goes on at *next_offset*."""
-    size = damage.end - damage.position
-    return Finding(
-        Kind.BATCH, file, damage.why, PASSED_OVER, damage.position, size, damage.expected_offset, next_offset
-    )

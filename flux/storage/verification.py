@@ -3,30 +3,37 @@
 No checkpoint is believed: each is held against the batches. What they add up to is what a start would do about it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 
 from flux.batch import BatchHeader
-from flux.interfaces import Entry, IDirectory, IFile
+from flux.interfaces import IDirectory, IFile
 from flux.storage.claims import Claims
-from flux.storage.clean_shutdown import CLEAN
-from flux.storage.epoch_file import EPOCHS, EPOCHS_CRC, read_epochs
+from flux.storage.epoch_file import EPOCHS, read_epochs
 from flux.storage.epoch_witness import EpochWitness
 from flux.storage.findings import Finding, Kind
 from flux.storage.gaps import GAPS
 from flux.storage.index_witness import IndexWitness
 from flux.storage.known_gaps import KnownGaps
-from flux.storage.offset_checkpoints import POINTS, STARTS
 from flux.storage.opening import CleanEnd
 from flux.storage.recovery import NO_LIMIT, Damage, claimed_end
 from flux.storage.removal import Files, look_at
 from flux.storage.segment import DIGEST, file_name
-from flux.storage.segment_walk import PASSED_OVER, LookInto, SegmentWalk, Watch, damaged_batch
+from flux.storage.segment_walk import LookInto, SegmentWalk, Watch
 from flux.storage.segments import rolling_name
+from flux.storage.wording import (
+    another_end,
+    beyond_the_end,
+    damaged_batch,
+    gap,
+    leftovers,
+    other_epochs,
+    torn_tail,
+    unreadable,
+)
 
 _REBUILT = "a start rebuilds it from the batches"
-_SMALL_FILES = {EPOCHS, EPOCHS_CRC, GAPS}
 
 
 class Verification:
@@ -66,30 +73,31 @@ class Verification:
             for finding in self._findings():
                 yield finding._replace(log=self._name)
         except OSError as error:
-            why, then = f"cannot be read: {error.strerror or error}", "a start refuses this log"
-            yield Finding(Kind.UNREADABLE, _last_name(error.filename), why, then, log=self._name)
+            yield unreadable(error)._replace(log=self._name)
 
     def _findings(self) -> Iterator[Finding]:
         entries = self._directory.list()
         files = look_at(entries)
         if not self._live:
-            yield from _leftovers(entries, files)
+            yield from leftovers(entries, files)
         yield from self._read_small_files()
         if files.bases:
             self.end_offset = files.bases[0]
         if self.end_offset > self._claims.start:
             yield self._gap(file_name(self.end_offset), self._claims.start, self.end_offset)
         for base, after in pairwise([*files.bases, NO_LIMIT]):
-            yield from self._closed_or_last(files, base, after)
+            yield from self._jump_to(base, file_name(base))
+            try:
+                yield from self._closed_or_last(files, base, after)
+            except OSError as error:
+                first, self.end_offset = self.end_offset, self._end_after(after)
+                yield unreadable(error)._replace(first=first, next=self.end_offset)  # others may be readable
         for base, follows in files.rolling:
             yield from self._rolling(base, follows)
         yield from self._where_it_ends()
         if self.batches and not self._has_epochs:
             yield Finding(Kind.CHECKPOINT, EPOCHS, "is missing", _REBUILT)
-        yield from self._strays()
-        if self._epochs.last_begins > self.end_offset:
-            why = f"says that an epoch begins at offset {self._epochs.last_begins}; the log ends at {self.end_offset}"
-            yield Finding(Kind.CHECKPOINT, EPOCHS, why, "a start forgets that epoch")
+        yield from other_epochs(self._epochs, self.end_offset)
         for first, after in self._gaps.wrong:
             why = "says that these offsets are lost, and they are there"
             yield Finding(Kind.CHECKPOINT, GAPS, why, "it does no harm", first=first, next=after, harmless=True)
@@ -113,7 +121,6 @@ class Verification:
 
     def _closed_or_last(self, files: Files, base: int, after: int) -> Iterator[Finding]:
         name, is_last = file_name(base), after == NO_LIMIT
-        yield from self._jump_to(base, name)
         try:
             file = self._directory.open(name)
         except FileNotFoundError:
@@ -172,7 +179,7 @@ class Verification:
             if self._tail is not None:
                 before, damage, _ = self._tail
                 self._tail = None
-                yield _torn(before, damage, self.end_offset, harmless=self._live)
+                yield torn_tail(before, damage, self.end_offset, live=self._live)
             yield from self._jump_to(base, name)
             walk = self._walk(name, file, NO_LIMIT, None)
             yield from walk.findings()
@@ -183,6 +190,12 @@ class Verification:
         if not self._live:
             why = "was begun, and the one before it may not have been durable yet"
             yield Finding(Kind.LEFTOVER, name, why, "a start takes it for what it is, and renames it", harmless=True)
+
+    def _end_after(self, after: int) -> int:
+        """Where a segment ends that cannot be read: where the next begins, or, if it is the last, where the log is said to end."""
+        clean = self._claims.clean
+        said = max(self.end_offset, self._claims.point, 0 if clean is None else clean.end_offset)
+        return said if after == NO_LIMIT else after
 
     def _walk(self, name: str, file: IFile, limit: int, hints: IndexWitness | None) -> SegmentWalk:
         if not self._live:
@@ -210,10 +223,7 @@ class Verification:
             yield self._gap(name, first, base)
 
     def _gap(self, file: str, first: int, after: int) -> Finding:
-        known = self._gaps.cover(first, after)
-        then = "it was reported before" if known else "a start reports it; readers go on after it"
-        why = "no file holds the records before this segment"
-        return Finding(Kind.GAP, file, why, then, first=first, next=after, harmless=known)
+        return gap(file, first, after, known=self._gaps.cover(first, after))
 
     # --- the end
 
@@ -225,62 +235,8 @@ class Verification:
             yield damaged_batch(name, damage, clean.end_offset)
         elif self._tail is not None:
             name, damage, claimed = self._tail
-            yield _torn(name, damage, claimed, harmless=self._live)
+            yield torn_tail(name, damage, claimed, live=self._live)
         end = self._gaps.after(max(self.end_offset, claimed))
-        for file, offset in ((POINTS, claims.point), (CLEAN, clean.end_offset if clean else 0), (STARTS, claims.start)):
-            if offset > end:
-                why = f"{_SAYS[file]} offset {offset}, and the log ends at {end}"
-                then = f"a start reports the records between as lost, and goes on at offset {offset}"
-                yield Finding(Kind.CHECKPOINT, file, why, then, first=end, next=offset)
+        yield from beyond_the_end(claims, end)
         if clean is not None and clean != self._end and clean.end_offset <= end:
-            why = f"says that the log ends at {_end(clean)}; it ends at {_end(self._end)}"
-            yield Finding(Kind.CHECKPOINT, CLEAN, why, "a start checks the log")
-
-    def _strays(self) -> Iterator[Finding]:
-        wrong = self._epochs.wrong_entries()
-        for entry in wrong:
-            why = f"says epoch {entry.due}, and {entry.batches} batches agree on {entry.says}"
-            then = f"a start passes over those batches; without {EPOCHS_CRC} it would rebuild this file from them"
-            yield Finding(Kind.CHECKPOINT, EPOCHS, why, then, first=entry.first, next=entry.next)
-        told = {(entry.says, entry.due) for entry in wrong}
-        for stray in self._epochs.strays:
-            if (stray.says, stray.due) not in told:
-                why, size = f"leader epoch {stray.says} where {stray.due} was due", stray.end - stray.position
-                yield Finding(Kind.BATCH, stray.file, why, PASSED_OVER, stray.position, size, stray.first, stray.next)
-
-
-_SAYS = {
-    POINTS: "says that the log is durable up to",
-    CLEAN: "says that the log ends at",
-    STARTS: "says that it starts at",
-}
-
-
-def _end(end: CleanEnd | None) -> str:
-    """For people."""
-    if end is None:
-        return "no segment at all"
-    return f"offset {end.end_offset} and byte {end.size_bytes} of {file_name(end.base_offset)}"
-
-
-def _last_name(path: str | None) -> str:
-    return "" if path is None else path.rpartition("/")[2]
-
-
-def _torn(file: str, damage: Damage, claimed: int, *, harmless: bool) -> Finding:
-    then = "the broker may be writing it" if harmless else "a start cuts it off, and never gives its offsets again"
-    size = damage.end - damage.position
-    return Finding(
-        Kind.TORN_TAIL, file, damage.why, then, damage.position, size, damage.expected_offset, claimed, harmless
-    )
-
-
-def _leftovers(entries: Sequence[Entry], files: Files) -> Iterator[Finding]:
-    ours = {file_name(base, suffix) for suffix, bases in files.hints.items() for base in bases} | _SMALL_FILES
-    ours |= {file_name(base) for base in files.bases} | {rolling_name(*each) for each in files.rolling}
-    for entry in entries:
-        if entry.name in files.leftovers:
-            why = "its segment is not there" if entry.name.endswith(tuple(files.hints)) else "left by a crash"
-            yield Finding(Kind.LEFTOVER, entry.name, why, "a start removes it", harmless=True)
-        elif entry.name not in ours:
-            yield Finding(Kind.LEFTOVER, entry.name, "not a file of a log", "it is left alone", harmless=True)
+            yield another_end(clean, self._end)

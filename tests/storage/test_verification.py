@@ -337,14 +337,22 @@ class Verifications(SynchronousTestCase):
         self.assertEqual(len(looked_at), len(patient.batches))
 
     def test_what_the_system_refuses_to_read_is_told(self) -> None:
-        """The log that it belongs to is not looked at any further."""
+        """A bad sector in one segment is no reason not to look at the others; a directory that cannot be read is."""
         patient = self.patient(killed)
         scene = patient.scene
         path = patient.batches[4][2]
         scene.disk.fail(errno.EIO, "read_at", where=lambda where: where.endswith(path))
-        (found,) = verified(scene)
-        self.assertEqual((found.kind, found.file, found.harmless), (Kind.UNREADABLE, path.split("/")[1], False))
-        self.assertEqual(found.why, "cannot be read: Input/output error")
+        scene.flip_byte(patient.batches[10][2], patient.batches[10][3] + CRC_COVERS)
+        refused, damaged = verified(scene)
+        self.assertEqual((refused.kind, refused.file, refused.harmless), (Kind.UNREADABLE, path.split("/")[1], False))
+        self.assertEqual((refused.why, refused.offsets), ("cannot be read: Input/output error", "6-11"))
+        self.assertEqual((damaged.kind, damaged.offsets), (Kind.BATCH, "20-21"))
+        path = patient.batches[-1][2]
+        scene.disk.fail(errno.EIO, "read_at", where=lambda where: where.endswith(path))
+        self.assertEqual([(each.kind, each.offsets) for each in verified(scene)][1:], [(Kind.UNREADABLE, "36-39")])
+        scene.disk.fail(errno.EACCES, "list", where=lambda where: where.endswith(DIRECTORY))
+        (refused,) = verified(scene)
+        self.assertEqual((refused.kind, refused.file), (Kind.UNREADABLE, DIRECTORY))
 
     def test_nothing_is_changed(self) -> None:
         """It lists, opens and reads; that it reads from the medium is all that the disk notices."""
