@@ -82,7 +82,7 @@ def all_described(client: "BlockingClient", names: Sequence[str]) -> list[Topic]
     from flux.client.cluster_calls import admin_describe_topic
 
     found = []
-    with progress("asking", len(names)) as advance:
+    with progress("asking", len(names), shown=len(names) > _AT_ONCE) as advance:
         for at in range(0, len(names), _AT_ONCE):
             some = names[at : at + _AT_ONCE]
             for outcome in client.send_all([admin_describe_topic(name) for name in some]):

@@ -187,7 +187,7 @@ def test_a_topic_that_is_deleted_is_the_end(tmp_path: Path) -> None:
 def test_a_reader_that_has_enough_ends_it_quietly(shell: Shell) -> None:
     """Whether there is more to write, or it waits for more: nobody reads, and that is seen."""
     shell.out("topic", "create", "long", "-p", "1")
-    shell.out("produce", "long", stdin="".join(f"{number}\n" for number in range(50_000)))
+    shell.out("produce", "long", stdin="".join(f"{number}\n" for number in range(20_000)))
     for arguments in ("", "-o -3", "-g g-long"):
         done = shell.line(f"flux consume long {arguments} | head -3")
         assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 3), arguments

@@ -14,6 +14,9 @@ def test_a_terminal_gets_a_table(shell: Shell) -> None:
     terminal = shell.typed("topic", "create", "seen", "-p", "2")
     assert terminal.wait() == 0
     assert terminal.shown == "TOPIC  PARTITIONS  REPLICAS\nseen            2         1\n"
+    terminal = shell.typed("topic", "list")
+    assert terminal.wait() == 0
+    assert terminal.shown.startswith("TOPIC ")  # no bar where nothing takes long
 
 
 def test_typed_lines_are_records(shell: Shell) -> None:
