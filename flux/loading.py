@@ -12,6 +12,9 @@ from flux.config import Config, host_and_port
 from flux.settings import ALL, BY_NAME, BY_VARIABLE, PREFIX, TABLES, enumerated
 
 
+_CLIENTS = ("FLUX_BROKERS",)  # where the flux command looks for brokers: no setting of one, and no mistake
+
+
 class BadSetting(ValueError):
     """One sentence: the setting, where it came from, the value, and what is allowed."""
 
@@ -48,7 +51,7 @@ def load(path: str | None, environment: Mapping[str, str], options: Options) -> 
     given = [*(_from_file(path) if path else ()), *_from_environment(environment), *_from_options(options)]
     values = {each.name: _read(each) for each in given}
     values.update(_listening(values, options))
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in BY_VARIABLE)
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in (*BY_VARIABLE, *_CLIENTS))
     return Loaded(_config(values), tuple(unknown))
 
 

@@ -6,10 +6,9 @@ from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from twisted.application.service import IService
-from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import blockingCallFromThread
 
@@ -57,11 +56,11 @@ class Life:
             target=reactor.run, args=(False,), name=f"flux-broker {config.server.listen_addr}", daemon=True
         )
 
-    def start(self) -> int:
-        """The port it serves. :raises CannotStart: the directory. :raises CannotListenError: the port. Then it is over."""
+    def start(self) -> None:
+        """Serve. :raises CannotStart: the directory. :raises CannotListenError: the port. Then it is over."""
         self._thread.start()
         try:
-            return self._call(self._start).port
+            self._call(self._start)
         except BaseException:
             self.kill()
             raise
@@ -102,10 +101,10 @@ class Life:
         self._listener = Listener(endpoint, factory)
         return self._listener
 
-    def _start(self) -> "Deferred[IPv4Address]":
+    def _start(self) -> "Deferred[IAddress]":
         self._broker.privilegedStartService()
         self._broker.startService()
-        return cast("Deferred[IPv4Address]", self._listener.bound)
+        return self._listener.bound
 
     async def _advance(self, seconds: float) -> None:
         reactor = self._reactor

@@ -75,6 +75,14 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     shutil.rmtree(environment.path)
 
 
+def test_pytest_finds_the_plugin(installed: Environment) -> None:
+    """By its entry point; without pytest, nothing is imported."""
+    found = (
+        "from importlib.metadata import entry_points; print(*(each.value for each in entry_points(group='pytest11')))"
+    )
+    assert "flux.pytest_plugin" in installed.run("python", "-c", found)
+
+
 def test_twistd_lists_flux(installed: Environment) -> None:
     """From another directory than the sources'."""
     assert re.search(r"^    flux +An event-streaming broker", installed.run("twistd", "--help"), re.MULTILINE)

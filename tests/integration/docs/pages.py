@@ -6,7 +6,7 @@
                or, with functions named ``test_…`` in it, tests that pass
 ``toml``       settings the broker takes
 ``json``       JSON
-``sh``         how to set up: the command that starts a broker is run as written; the rest is what CI begins with
+``sh``         how to set up: the command that starts a broker is run as written; the rest is for those who install things
 ``text, ini``  not code, or not of ours
 =============  ==========================================================================================================
 

@@ -38,6 +38,11 @@ class Serving:
         assert up.wait(_PATIENCE_S), f"{command!r} is not up after {_PATIENCE_S} s"
         assert self._process.poll() is None, f"{command!r} ended with {self._process.wait()}: {''.join(self._log)}"
 
+    @property
+    def printed(self) -> str:
+        """What it said so far."""
+        return "".join(self._log)
+
     def interrupt(self) -> int:
         """Stop it, as Ctrl-C does; its exit status. By another signal: whoever was started in the background does not see SIGINT."""
         self._process.send_signal(signal.SIGTERM)

@@ -77,6 +77,7 @@ def test_commands_and_what_they_print() -> None:
         Exchange("two \\\n    three", ""),
         Exchange("four <<END\nfive\nEND", "printed"),
     ]
+    assert list(exchanges("$ one\nprinted\n^C\nagain")) == [Exchange("one", "printed\nagain", interrupted=True)]
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,11 @@ _COMMENT = re.compile(r" *(?:print\(.*\)  )?# (.*)$")
 
 
 class Exchange(NamedTuple):
-    """One command, which may be of several lines, and what it prints, without the last line end."""
+    """One command, which may be of several lines, and what it prints, without the last line end. *interrupted*: by Ctrl-C, then."""
 
     command: str
     output: str
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether somebody pressed Ctrl-C."""
-        return "^C" in self.output.splitlines()
+    interrupted: bool = False
 
     @property
     def serving(self) -> str | None:
@@ -33,7 +29,7 @@ def exchanges(text: str) -> Iterator[Exchange]:
     for line in text.splitlines():
         if line.startswith("$ "):
             if command:
-                yield Exchange(command, "\n".join(output))
+                yield _exchange(command, output)
             command, output, goes_on = line[2:], [], line.endswith("\\")
         elif goes_on or (line.startswith("> ") and not output):
             command += "\n" + line.removeprefix("> ")
@@ -41,7 +37,12 @@ def exchanges(text: str) -> Iterator[Exchange]:
         else:
             output.append(line)
     assert command, "the first line of a transcript is a command"
-    yield Exchange(command, "\n".join(output))
+    yield _exchange(command, output)
+
+
+def _exchange(command: str, lines: list[str]) -> Exchange:
+    output = "\n".join(line for line in lines if line != "^C")
+    return Exchange(command, output, "^C" in lines)
 
 
 def shown_by_comments(program: str) -> Iterator[str]:
