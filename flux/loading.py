@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, get_type_hints
 from flux.config import Config, host_and_port
 from flux.settings import ALL, BY_NAME, BY_VARIABLE, PREFIX, TABLES, enumerated
 
-
 _CLIENTS = ("FLUX_BROKERS",)  # where the flux command looks for brokers: no setting of one, and no mistake
 
 
