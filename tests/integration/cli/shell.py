@@ -49,10 +49,10 @@ class Shell:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         return subprocess.Popen([*FLUX, *arguments], env=self.environment, **pipes)
 
-    def line(self, command: str) -> "subprocess.CompletedProcess[str]":
+    def line(self, command: str, timeout_s: float = PATIENCE_S) -> "subprocess.CompletedProcess[str]":
         """A whole line for bash, in which ``flux`` is ours."""
         return subprocess.run(
-            _bash(command), env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            _bash(command), env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
         )
 
     def typed(self, *arguments: str) -> "Typed":

@@ -90,9 +90,9 @@ def test_a_file_of_100_000_lines_takes_seconds(shell: Shell, tmp_path: Path) -> 
     lines = tmp_path / "lines"
     lines.write_text("".join(f"user{number % 1000}:event {number:060d}\n" for number in range(100_000)))
     began_s = time.monotonic()
-    done = shell.line(f"flux produce many -k : < {lines}")
+    done = shell.line(f"flux produce many -k : < {lines}", timeout_s=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - began_s < 30  # one by one it takes minutes; here it took 4 s
+    assert time.monotonic() - began_s < 60  # one by one it takes minutes; on an idle machine this takes 3 s
     assert [row.split("\t")[3] for row in shell.out("topic", "list").splitlines() if row.startswith("many\t")] == [
         "100000"
     ]
