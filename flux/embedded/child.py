@@ -8,7 +8,7 @@ answer is about the start. When stdin ends, whoever started it is gone, and so i
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 from twisted.logger import globalLogBeginner
 
@@ -22,23 +22,24 @@ def main(argument: str) -> None:
     options, syncs, ahead_s = json.loads(argument)
     globalLogBeginner.beginLoggingTo([observer(sys.stderr, "text", "warn")], redirectStandardIO=False)
     host = ThreadHost(Options(*options), syncs=syncs, ahead_s=ahead_s)
-    started = _answered(host.start)
+    answers, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints is no answer
+    started = _answer(answers, host.start)
     for line in sys.stdin:
         method, *arguments = json.loads(line)
-        _answered(getattr(host, method), *arguments)
+        _answer(answers, getattr(host, method), *arguments)
         started = started and method != "stop"
     if started:
         host.kill()
 
 
-def _answered(call: Callable[..., None], *arguments: Any) -> bool:
+def _answer(answers: TextIO, call: Callable[..., None], *arguments: Any) -> bool:
     """Make *call* and say how it went; whether it did."""
     problem = None
     try:
         call(*arguments)
     except Exception as error:
         problem = [type(error).__name__, str(error)]
-    print(json.dumps(problem), flush=True)
+    print(json.dumps(problem), file=answers, flush=True)
     return problem is None
 
 

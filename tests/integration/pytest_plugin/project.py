@@ -13,7 +13,7 @@ _RUN_S = 120.0
 PLUGINS = {
     "asyncio": ["-o", "asyncio_default_fixture_loop_scope=function"],
     "twisted": [],
-    "xdist": ["-n", "2"],
+    "xdist": [],
     "timeout": [],
     "hypothesispytest": [],
 }

@@ -203,9 +203,8 @@ def test_pytest_alone(project: Project) -> None:
 
 
 def test_where_it_runs_is_an_option(project: Project) -> None:
-    """Of the command line, or of the ini file."""
+    """Of the ini file; the command line is stronger."""
     project.write("test_where.py", WHERE)
-    assert "in a process" in project.pytest("-s", "--flux-broker=process").output
     project.write("pytest.ini", "[pytest]\nflux_broker = process\n")
     assert "in a process" in project.pytest("-s").output
     assert "in a thread" in project.pytest("-s", "--flux-broker=thread").output
