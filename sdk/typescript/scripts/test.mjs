@@ -18,6 +18,7 @@ const files = readdirSync(join(root, "build", "test"), { recursive: true })
   .filter((name) => name.endsWith(".test.js") && (wanted.length === 0 || wanted.some((part) => name.includes(part))))
   .map((name) => join(root, "build", "test", name))
   .sort();
+if (files.length === 0) fail(`no test's name holds ${wanted.join(" or ")}`);
 run(process.execPath, ["--test", "--test-timeout=120000", ...files]);
 
 /** The Python whose `flux` command is found first; others have commands of that name too. */
