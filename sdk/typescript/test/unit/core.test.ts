@@ -425,6 +425,20 @@ describe("moving", () => {
     assert.deepEqual([call.error?.code, scene.dialled], ["THROTTLED", "a:1"]);
   });
 
+  test("what was given up, or is too late, is not taken elsewhere", () => {
+    const scene = new CoreScene("a:1,b:2");
+    const [given, slow] = [scene.ask(ping()), scene.ask(ping({ timeoutMs: 100 }))];
+    scene.open();
+    const requests = scene.sent();
+    scene.giveUp(given);
+    scene.advance(200);
+    assert.equal(slow.error?.code, "OUTCOME_UNKNOWN");
+    for (const request of requests) scene.refuse(request, "NOT_LEADER");
+    scene.ask(ping());
+    assert.equal(scene.dialled, "a:1");
+    assert.equal(scene.sent().length, 1);
+  });
+
   test("what is given up, or lost with the connection, holds nobody back", () => {
     const scene = new CoreScene("a:1,b:2");
     scene.ask(ping());

@@ -175,6 +175,19 @@ test("what was refused for now is sent again after a pause, twice as long each t
   assert.equal(scene.outbox.wakeAtMs, undefined);
 });
 
+test("success makes the next pause a short one again", () => {
+  const scene = new Scene({ retryBackoffMs: 250 });
+  scene.add("a");
+  scene.tell(scene.leaving(), LATER);
+  scene.advance();
+  scene.tell(scene.leaving(), LATER);
+  assert.equal(scene.advance(), 500);
+  scene.tell(scene.leaving(), APPENDED);
+  scene.add("a");
+  scene.tell(scene.leaving(), LATER);
+  assert.equal(scene.advance(), 250);
+});
+
 test("what may have been appended is not sent again, nor what will never be", () => {
   const scene = new Scene();
   scene.add("a", "b");

@@ -174,6 +174,19 @@ describe("reading", () => {
     assert.deepEqual(scene.kinds(), ["assigned", "survived"]);
   });
 
+  test("what fails is read again, later and later, and soon again once it went well", () => {
+    const scene = Scene.reading([0], { retryBackoffMs: 250 });
+    scene.take();
+    for (const pauseMs of [250, 500]) {
+      scene.tell("CONSUME t 0 1", GONE);
+      assert.deepEqual([scene.calls(), scene.advance()], [[], pauseMs]);
+    }
+    scene.tell("CONSUME t 0 1", page(0, 1));
+    scene.take();
+    scene.tell("CONSUME t 0 2", GONE);
+    assert.deepEqual([scene.calls(), scene.advance()], [[], 250]);
+  });
+
   test("partitions take turns", () => {
     const scene = new Scene();
     scene.tell("JOIN", joined(2, 0, 1));
