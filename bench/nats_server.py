@@ -45,7 +45,7 @@ class Nats:
                 "nats", [_program(), "-a", "127.0.0.1", "-p", str(port), "-c", str(path)], port, place
             ) as server:
                 stream = {"name": "bench", "subjects": ["bench"], "storage": "file", "num_replicas": 1}
-                if "stream.bench" not in _streams(server):
+                if "bench" not in (_ask(server, "STREAM.NAMES", {}).get("streams") or ()):
                     _ask(server, "STREAM.CREATE.bench", stream)
                 yield server
 
@@ -86,10 +86,6 @@ def _knows(option: str) -> bool:
         file.write(_configuration(Path(file.name).with_suffix(""), option))
         file.flush()
         return subprocess.run([_program(), "-t", "-c", file.name], capture_output=True, check=False).returncode == 0
-
-
-def _streams(server: Server) -> list[str]:
-    return [f"stream.{name}" for name in _ask(server, "STREAM.NAMES", {}).get("streams") or ()]
 
 
 def _ask(server: Server, what: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Costs that should not grow: with partitions, connections, records, groups and offsets. Flux beside itself, in turns."""
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -25,18 +24,20 @@ _COMMITTERS = 50
 
 def partitions(bench: Bench) -> Iterator[Result]:
     """PRODUCE to a topic of so many; one of three is what the others are measured by."""
-    for mode, (keys_name, keys) in itertools.product(bench.modes, _KEYS.items()):
+    for mode in bench.modes:
         with contextlib.ExitStack() as stack:
-            drives: dict[str, Callable[[], Run]] = {}
-            for count in _PARTITIONS:
-                flux = Flux(partitions=count)
-                server = stack.enter_context(flux.start(mode))
+            servers = {count: stack.enter_context(Flux(partitions=count).start(mode)) for count in _PARTITIONS}
+            for count, server in servers.items():
                 touch_all_partitions(server, count)
+            for keys_name, keys in _KEYS.items():
                 load = {"depth": _BUSY.depth, "connections": _BUSY.connections, "keys": keys}
-                drives[f"{count:,} partition{'s' * (count > 1)}"] = partial(
-                    bench.generator.drive, server, flux.produce(), seconds=bench.seconds, **load
-                )
-            yield from _grown(bench, "partitions", f"PRODUCE {_BUSY}, {keys_name}, {mode}", drives)
+                drives: dict[str, Callable[[], Run]] = {
+                    f"{count:,} partition{'s' * (count > 1)}": partial(
+                        bench.generator.drive, server, Flux().produce(), seconds=bench.seconds, **load
+                    )
+                    for count, server in servers.items()
+                }
+                yield from _grown(bench, "partitions", f"PRODUCE {_BUSY}, {keys_name}, {mode}", drives)
 
 
 def connections(bench: Bench) -> Iterator[Result]:
