@@ -31,6 +31,13 @@ class InThread(Protocol):
         """Fire with what *function* returns, or fail with what it raises."""
 
 
+class AtOnce(Protocol):
+    """Calls functions that wait for a device, side by side. Blocks: for a thread that may. In tests: one after another."""
+
+    def __call__(self, functions: Sequence[Callable[[], T]], /) -> list[T]:
+        """What each returns, in order, when the last has returned."""
+
+
 Now = Callable[[], float]
 """The wall clock: seconds since the Unix epoch. For stamps only; waiting is ``clock``'s."""
 

@@ -4,7 +4,7 @@ Public: Flux's own tests are written with them, and so can a plugin's be. Each k
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, execute
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from flux.disk.faults import Call, PowerCut, ProcessKilled, Stopped
 from flux.disk.memory import MemoryDisk
 
-__all__ = ["Call", "MemoryDisk", "PowerCut", "ProcessKilled", "QueuedThread", "Stopped", "run_now"]
+__all__ = ["Call", "MemoryDisk", "PowerCut", "ProcessKilled", "QueuedThread", "Stopped", "one_by_one", "run_now"]
 
 T = TypeVar("T")
 
@@ -23,6 +23,11 @@ _MOST_CALLS = 100_000  # perform_all() ends, even when every call queues another
 def run_now(function: Callable[..., T], /, *args: Any) -> Deferred[T]:
     """An :class:`~flux.interfaces.InThread` that calls at once: the Deferred has fired, or failed, already."""
     return execute(function, *args)
+
+
+def one_by_one(functions: Sequence[Callable[[], T]], /) -> list[T]:
+    """An :class:`~flux.interfaces.AtOnce` that calls one after another, in order."""
+    return [function() for function in functions]
 
 
 class QueuedThread:

@@ -1,6 +1,7 @@
-"""Named threads, one call at a time each: where syncs and cold reads happen."""
+"""Named threads: where syncs and cold reads happen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
@@ -9,7 +10,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from flux.interfaces import InThread
+from flux.interfaces import AtOnce, InThread
 
 T = TypeVar("T")
 
@@ -20,6 +21,7 @@ class Threads(Service):
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor = reactor
         self._pools: list[ThreadPool] = []
+        self._helpers: list[ThreadPoolExecutor] = []
 
     def one(self, name: str) -> InThread:
         """A thread that runs calls in order, one at a time."""
@@ -34,6 +36,18 @@ class Threads(Service):
 
         return in_thread
 
+    def several(self, name: str, count: int) -> AtOnce:
+        """*count* threads that help whichever of the others has more to wait for than one thing."""
+        helpers = ThreadPoolExecutor(count, name)  # makes its threads when they are needed
+        self._helpers.append(helpers)
+
+        def at_once(functions: Sequence[Callable[[], T]], /) -> list[T]:
+            # The caller does the first itself: with one file dirty, which is usual, no thread is bothered.
+            others = [helpers.submit(function) for function in functions[1:]]
+            return [functions[0](), *[other.result() for other in others]] if functions else []
+
+        return at_once
+
     def startService(self) -> None:
         """Start them."""
         super().startService()
@@ -45,3 +59,5 @@ class Threads(Service):
         super().stopService()
         for pool in self._pools:
             pool.stop()
+        for helpers in self._helpers:
+            helpers.shutdown()

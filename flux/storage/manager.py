@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from flux.config import StorageConfig
 from flux.errors import StorageError, UnknownTopic
-from flux.interfaces import IDirectory, ILog, ILogManager, InThread, Now
+from flux.interfaces import AtOnce, IDirectory, ILog, ILogManager, InThread, Now
 from flux.model import FsyncMode, TopicPartition
 from flux.storage.clean_shutdown import leave_mark, take_mark
 from flux.storage.closed import OpenSegments
@@ -50,6 +50,7 @@ class LogManager(Service):
         now: Now,
         in_flusher: InThread,
         in_reader: InThread,
+        at_once: AtOnce,
     ) -> None:
         self.unclean = True
         self.losses: list[tuple[TopicPartition, Loss]] = []
@@ -61,7 +62,7 @@ class LogManager(Service):
         self._checkpoints = OffsetCheckpoints(directory, in_flusher)
         self._around = Surroundings(
             directory,
-            Flusher(clock, in_flusher),
+            Flusher(clock, in_flusher, at_once),
             in_flusher,
             in_reader,
             self._space,

@@ -13,11 +13,11 @@ from twisted.internet.testing import StringTransport
 from flux.broker import Broker
 from flux.config import Config, StorageConfig
 from flux.disk.memory import MemoryDisk
-from flux.interfaces import InThread
+from flux.interfaces import AtOnce, InThread
 from flux.model import TopicPartition
 from flux.replication.partition import Partition
 from flux.server.protocol import FluxProtocol
-from flux.testing import QueuedThread
+from flux.testing import QueuedThread, one_by_one
 from tests.server.scene import request_line, shown
 
 _MOST_ROUNDS = 1000  # of threads and reactor: settle() ends, even when each leads to another
@@ -32,6 +32,9 @@ class Threads(Service):
     def one(self, name: str) -> InThread:
         self.queues.append(QueuedThread())
         return self.queues[-1]
+
+    def several(self, name: str, count: int) -> AtOnce:
+        return one_by_one
 
 
 class Connection:

@@ -35,7 +35,7 @@ from flux.replication.isr import Limits
 from flux.replication.partition import Partition
 from flux.storage.checkpoint import Checkpoint
 from flux.storage.manager import LogManager
-from flux.testing import run_now
+from flux.testing import one_by_one, run_now
 
 T = TypeVar("T")
 GROUP_LOG = TopicPartition("__consumer_offsets", 0)
@@ -178,7 +178,9 @@ class Scene:
         root = MemoryDirectory(self.disk, ())
         self._lives += 1
         self.topics.forget_observers()
-        self.manager = LogManager(root, self._storage, self.clock, self.now, self._in_thread, self._in_thread)
+        self.manager = LogManager(
+            root, self._storage, self.clock, self.now, self._in_thread, self._in_thread, one_by_one
+        )
         self.manager.startService()
         self.partitions = Table(self.topics, self.manager, self.clock, self._held)
         self.log = self.manager.open(GROUP_LOG, self._log_config)

@@ -16,7 +16,7 @@ from flux.disk.memory import MemoryDirectory, MemoryDisk
 from flux.interfaces import IDirectory, ILog, InThread
 from flux.model import FsyncMode, Record, TopicPartition
 from flux.storage.manager import LogManager
-from flux.testing import QueuedThread, run_now
+from flux.testing import QueuedThread, one_by_one, run_now
 
 TP = TopicPartition("orders", 0)
 DIRECTORY = "orders-0"
@@ -83,7 +83,7 @@ class Scene:
         self.logs = {}
         self.flusher, self.reader = (QueuedThread(), QueuedThread()) if self.queued else (run_now, run_now)
         directory = self.through(self.root)
-        self.manager = LogManager(directory, self.config, self.clock, self.now, self.flusher, self.reader)
+        self.manager = LogManager(directory, self.config, self.clock, self.now, self.flusher, self.reader, one_by_one)
         return self.manager
 
     def open(self, tp: TopicPartition) -> ILog:

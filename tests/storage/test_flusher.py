@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.storage.flusher import Flusher
-from flux.testing import QueuedThread
+from flux.testing import QueuedThread, one_by_one
 
 
 class Job:
@@ -45,7 +45,7 @@ class Log:
 class Rounds(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.thread = Clock(), QueuedThread()
-        self.flusher = Flusher(self.clock, self.thread)
+        self.flusher = Flusher(self.clock, self.thread, one_by_one)
         self.logs = [Log(), Log(), Log()]
 
     def test_a_turn_shares_a_round(self) -> None:
