@@ -2,6 +2,7 @@
 
 import threading
 from functools import partial
+from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,7 +16,8 @@ class SeveralTests(SynchronousTestCase):
     """Helpers of a thread that may wait."""
 
     def setUp(self) -> None:
-        self.threads = Threads(MemoryReactorClock())
+        reactor: Any = MemoryReactorClock()  # it only has to be there
+        self.threads = Threads(reactor)
         self.at_once = self.threads.several("test", 2)
         self.threads.startService()
 
