@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -99,13 +99,12 @@ def _broker(brokers: str | None) -> Iterator[str]:
 @contextmanager
 def _topic(brokers: str, partitions: int) -> Iterator[tuple["BlockingClient", str]]:
     """A client, and a topic that goes with it, however it ends."""
-    client, topic = client_of(brokers), f"flux-bench-{secrets.token_hex(4)}"
-    try:
+    topic = f"flux-bench-{secrets.token_hex(4)}"
+    with closing(client_of(brokers)) as client:
         client.admin_create_topic(topic, partitions)
         try:
             yield client, topic
         finally:
-            with suppress(FluxError):
-                client.admin_delete_topic(topic)
-    finally:
-        client.close()
+            # By a client of its own: a signal may have struck the other one in the middle of a request.
+            with suppress(FluxError), closing(client_of(brokers)) as other:
+                other.admin_delete_topic(topic)
