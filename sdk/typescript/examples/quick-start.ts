@@ -15,4 +15,5 @@ for await (const message of consumer) {
   console.log(message.keyText, message.json());
   break; // or go on for ever
 }
+consumer.handled(); // the last one too, although no next one is asked for
 await consumer.disconnect();

@@ -45,7 +45,7 @@ class Ledger extends Watched {
   }
 }
 
-test("nothing acknowledged is lost while the broker dies again and again", () =>
+test("nothing acknowledged is lost while the broker dies again and again", (context) =>
   inScene(async (scene) => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
@@ -92,6 +92,10 @@ test("nothing acknowledged is lost while the broker dies again and again", () =>
     await ledger.allIsHandled();
     for (const consumer of consumers) await consumer.disconnect();
     await Promise.all(runs);
+
+    const codes = [...ledger.codes].map(([code, count]) => `${count} ${code}`).join(", ") || "none";
+    context.diagnostic(`${ledger.acknowledged.size} acknowledged, ${ledger.values.size} handled; failed: ${codes}`);
+    context.diagnostic(`the consumers survived ${survived.length} errors: ${[...new Set(survived)].join(", ")}`);
 
     // No commit is ahead of what was handled, and no offset was given twice.
     const client = scene.client({ brokers: broker.address });

@@ -85,6 +85,24 @@ suite.case("iterating hands out one after the other", async (scene) => {
   );
 });
 
+suite.case("who wants no next one says that the last one is handled", async (scene) => {
+  const flux = client(scene);
+  await fill(flux, scene.topic, 3);
+  const made = consumer(scene);
+  let count = 0;
+  for await (const _ of made) {
+    count += 1;
+    if (count === 3) break;
+  }
+  made.handled();
+  await made.disconnect();
+  const handled = await committed(flux, scene.topic, scene.topic);
+  assert.equal(
+    handled.reduce<number>((sum, offset) => sum + (offset ?? 0), 0),
+    3,
+  );
+});
+
 suite.case("a handler that fails gets the record again and then it is the end", async (scene) => {
   const { topic } = scene;
   const flux = client(scene);

@@ -78,7 +78,7 @@ export class Consumer implements AsyncIterable<Message> {
     return running;
   }
 
-  /** Iterating ends by {@link disconnect}; leaving the loop early leaves its last message unhandled. */
+  /** Iterating ends by {@link disconnect}; leaving the loop early leaves its last message unhandled: see {@link handled}. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     return {
       next: async () => {
@@ -88,6 +88,12 @@ export class Consumer implements AsyncIterable<Message> {
       },
       return: async () => ({ done: true, value: undefined }),
     };
+  }
+
+  /** Who iterates and wants no next message says so that the last one is handled; it is committed by {@link disconnect}, or before. */
+  handled(): void {
+    this.#subscription.handled();
+    this.#runner.prodSoon();
   }
 
   /** Have the group go on behind a message; fulfilled when that is durable. `GENERATION_MISMATCH`: its partition is no longer ours. */
