@@ -72,6 +72,10 @@ def one_sentence() -> Iterator[None]:
         _mute_stdout()
         raise click.exceptions.Exit(0) from None
     except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:  # what failed was stdout itself
+            _mute_stdout()
         name = f"{error.filename}: " if error.filename is not None else ""
         raise click.ClickException(one_line(f"{name}{error.strerror or error}")) from error
 

@@ -324,7 +324,8 @@ def test_nothing_is_left(mode: Mode) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
     gc.collect()
-    assert (open_descriptors(), threading.active_count()) == before
+    descriptors, threads = open_descriptors(), threading.active_count()
+    assert (descriptors <= before[0], threads <= before[1]) == (True, True), (before, descriptors, threads)
 
 
 def open_descriptors() -> int:
@@ -341,7 +342,8 @@ def test_a_broker_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
                 second.start()
             second.close()
         gc.collect()
-        assert (open_descriptors(), threading.active_count()) == before
+        descriptors, threads = open_descriptors(), threading.active_count()
+    assert (descriptors <= before[0], threads <= before[1]) == (True, True), (before, descriptors, threads)
 
 
 def test_a_topic_setting_that_is_none_is_refused(flux_broker: EmbeddedBroker) -> None:
