@@ -134,7 +134,8 @@ class Window:
         at = position - self.start
         if at < 0 or at + length > len(self.data):
             self.start = position
-            self.data = self._file.read_at(position, max(length, self._length))
+            # No more than there is: the system would be asked for a buffer of the whole length, and give most of it back.
+            self.data = self._file.read_at(position, min(max(length, self._length), max(self._file.size - position, 0)))
             return 0
         return at
 

@@ -48,6 +48,20 @@ class ConsumeTests(SynchronousTestCase):
             ],
         )
 
+    def test_records_far_larger_than_usual_are_read_all_the_same(self) -> None:
+        """What is read for so many records is an estimate; a reader who goes on gets them all."""
+        for number in range(60):
+            self.scene.ask(b"1 PRODUCE u user1:%d" % number)
+        for number in range(3):
+            self.scene.ask(b"1 PRODUCE u user1:%d%s" % (number, b"x" * 300_000))
+        offset, seen = 0, 0
+        while offset < 63:
+            (line,) = self.scene.ask(b"1 CONSUME u 2 %d max_records=2" % offset)
+            found = line.split(b" hw=")[0].count(b",") + 1
+            self.assertIn(found, (1, 2))
+            offset, seen = int(line.split(b" next=")[1].split(b" ")[0]), seen + found
+        self.assertEqual((offset, seen), (63, 63))
+
     def test_max_bytes_is_clamped(self) -> None:
         """Nobody may ask for an answer that does not fit into memory."""
         value = b"x" * 1_000_000
