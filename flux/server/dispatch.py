@@ -132,17 +132,19 @@ class Dispatch:
         return answer
 
     def _run_joined(self) -> None:
-        """Start what was joined; what does not fit into the turn goes on in the next."""
+        """Start what was joined, a run of each principal's in turns; what does not fit into the turn goes on in the next."""
         self._due = False
         turn_ends_s = self._clock.seconds() + TURN_S
         joining, self._joining = self._joining, {}
-        for (command, principal), parts in joining.items():
-            while parts:
-                if self._clock.seconds() >= turn_ends_s:
-                    later = self._joining.setdefault((command, principal), deque())
-                    later.extendleft(reversed(parts))  # before what came for it meanwhile
-                    break
-                self._start_run(self._bindings[command], _as_many_as_fit(parts))
+        while joining and self._clock.seconds() < turn_ends_s:
+            key = next(iter(joining))
+            parts = joining.pop(key)
+            self._start_run(self._bindings[key[0]], _as_many_as_fit(parts))
+            if parts:
+                joining[key] = parts  # behind the others
+        for key, parts in joining.items():
+            parts.extend(self._joining.pop(key, ()))  # what came for it meanwhile
+        self._joining = {**joining, **self._joining}
         if self._joining and not self._due:
             self._due = True
             self._clock.callLater(0, self._run_joined)

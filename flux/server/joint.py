@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flux.interfaces import Pending
@@ -17,8 +18,11 @@ class Joint:
     """*members* are the answers to a run's requests, in the order of the run; each gets its own lines as soon as these are known.
 
     *Action*: :meth:`settle` with what the handler returned, or :meth:`fail`. *Transitions*: :meth:`cancel`, once for each member that
-    is given up; when nobody is left, what the rest waits for is cancelled.
+    is given up; when nobody is left who waits, what the run waits for is cancelled. A member whose answer does not leave costs no other
+    its own.
     """
+
+    _log = Logger()
 
     def __init__(self, members: Sequence[Answer], failed: Failed) -> None:
         self._members = members
@@ -38,12 +42,15 @@ class Joint:
 
     def fail(self, error: BaseException) -> None:
         """Everybody who still waits is told *error*."""
-        for member in self._members:
+        self._fail(self._members, error)
+
+    def _fail(self, members: Sequence[Answer], error: BaseException) -> None:
+        for member in members:
             if not member.is_over:
-                member.arrive(self._failed(member, error))
+                self._arrive(member, self._failed(member, error))
 
     def cancel(self) -> None:
-        """One member less."""
+        """One member less waits."""
         self._left -= 1
         if not self._left:
             for wait in self._waits:
@@ -91,15 +98,24 @@ class Joint:
     def _tell(self, replies: Any, members: Sequence[Answer]) -> None:
         """*replies* are those of *members*, in order."""
         if len(members) == 1:
-            members[0].arrive(replies.lines(members[0].correlation_ids))
+            self._arrive(members[0], replies.lines(members[0].correlation_ids))
             return
         correlation_ids = [each for member in members for each in member.correlation_ids]
         lines = replies.lines(correlation_ids).split(b"\n")
         at = 0
         for member in members:
             end = at + len(member.correlation_ids)
-            member.arrive(b"\n".join(lines[at:end]) + b"\n")
+            self._arrive(member, b"\n".join(lines[at:end]) + b"\n")
             at = end
+
+    def _arrive(self, member: Answer, lines: bytes) -> None:
+        if member.is_over:  # given up, so it counts no more
+            return
+        self._left -= 1
+        try:
+            member.arrive(lines)
+        except Exception:  # its connection's fault; the others' answers are on their way still
+            self._log.failure("an answer to {command} did not leave", command=member.command)
 
     def _fail_late(self, failure: Failure) -> None:
         assert failure.value is not None, "a Failure holds an exception"
@@ -134,6 +150,4 @@ class _Group:
         try:
             self._joint._tell(self._pending.replies(self._positions), self._members)
         except Exception as error:  # the handler's fault; nobody is to wait for ever because of it
-            for member in self._members:
-                if not member.is_over:
-                    member.arrive(self._joint._failed(member, error))
+            self._joint._fail(self._members, error)

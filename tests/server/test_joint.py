@@ -1,6 +1,6 @@
 """Runs of many connections, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from flux.errors import StorageError
 from flux.interfaces import Pending
 from flux.server.answer import Answer
+from flux.server.dispatch import TURN_S
 from flux.server.joint import Joint
 from flux.wire.v1 import MAX_CUT
 from tests.server.scene import Scene, Transport, shown
@@ -92,6 +93,46 @@ class TurnTests(SynchronousTestCase):
         self.scene.clock.advance(0)
         self.assertEqual(sizes, [MAX_CUT - 2, 5])
 
+    def test_a_principal_that_asks_for_much_keeps_no_other_waiting(self) -> None:
+        """They take turns, run by run, however much more of the one's comes in."""
+        runs: list[bytes] = []
+        clock = self.scene.clock
+
+        def work(texts: Sequence[bytes]) -> None:
+            runs.append(texts[0])
+            clock.rightNow += TURN_S
+            if len(runs) < 4:
+                self.arrive(2, b"more of the one")
+
+        self.scene.family.watch = work
+        self.protocols[1].session.principal = "alice"
+        for text in (b"first of the one", b"second of the one"):
+            self.arrive(0, *[text] * MAX_CUT)
+        self.arrive(1, b"the other")
+        clock.advance(0)
+        self.assertEqual(runs[:3], [b"first of the one", b"the other", b"second of the one"])
+
+    def test_a_connection_that_cannot_be_written_to_harms_no_other(self) -> None:
+        """Whether the handler answers at once, later or not at all; what was joined behind it is executed."""
+
+        def refuse(data: bytes) -> None:
+            raise ZeroDivisionError
+
+        self.protocols[0].session.principal = self.protocols[1].session.principal = "alice"
+        for text, outcome in ((b"now", b"0 done=now"), (b"later", b"0 done=later"), (b"fail", b"0 INTERNAL_ERROR")):
+            with self.subTest(text):
+                self.setUp()
+                self.transports[0].write = refuse  # type: ignore[method-assign]
+                for at in range(2):
+                    self.arrive(at, text)
+                self.protocols[2].session.principal = "bob"
+                self.arrive(2, b"now")
+                self.scene.clock.advance(0)
+                if text in self.scene.family.held:
+                    self.scene.family.release(text)
+                self.assertEqual((self.answers(1), self.answers(2)), ([outcome], [b"0 done=now"]))
+        self.flushLoggedErrors(ZeroDivisionError)
+
 
 class Replies:
     """Says which positions it was asked for."""
@@ -156,6 +197,20 @@ class WaitTests(SynchronousTestCase):
         self.waits[0].callback(None)
         self.assertEqual(self.told(), [b"failed\nfailed\n", b"failed\n", b"failed\nfailed\n", b"failed\n"])
         self.assertIsInstance(self.failures[0], ZeroDivisionError)
+
+    def test_waits_are_cancelled_when_all_are_told_or_gone(self) -> None:
+        """What the last one waited for is of no use to those who have their answer."""
+        cancelled: list[int] = []
+
+        def forget(number: int) -> Callable[[Deferred[Any]], None]:
+            return lambda wait: cancelled.append(number) or wait.callback(None)  # type: ignore[func-returns-value]
+
+        waits: list[Deferred[Any]] = [Deferred(forget(number)) for number in range(2)]
+        self.joint.settle(Pending([(waits[0], [0, 3]), (waits[1], [2])], Replies))  # the last member waits for nothing
+        waits[0].callback(None)
+        self.assertEqual(self.told(), [b"a@0\nb@1\n", None, b"d@3\ne@4\n", b"f@5\n"])
+        self.members[1].abandon()
+        self.assertEqual(cancelled, [1])
 
     def test_a_deferred_of_replies_is_for_all(self) -> None:
         """And so is its failure, but for those already given up."""
