@@ -1,7 +1,7 @@
 """Named threads: where syncs and cold reads happen."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
@@ -43,8 +43,14 @@ class Threads(Service):
 
         def at_once(functions: Sequence[Callable[[], T]], /) -> list[T]:
             # The caller does the first itself: with one file dirty, which is usual, no thread is bothered.
-            others = [helpers.submit(function) for function in functions[1:]]
-            return [functions[0](), *[other.result() for other in others]] if functions else []
+            others: list[Future[T]] = []
+            try:
+                for function in functions[1:]:
+                    others.append(helpers.submit(function))
+                return [*[function() for function in functions[:1]], *[other.result() for other in others]]
+            finally:
+                if others:
+                    wait(others)  # also if something is raised: what the caller does next, it does alone
 
         return at_once
 

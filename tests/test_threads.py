@@ -46,6 +46,22 @@ class SeveralTests(SynchronousTestCase):
         self.at_once([partial(done.append, number) for number in range(50)])
         self.assertEqual(sorted(done), list(range(50)))
 
+    def test_a_failure_waits_for_the_others(self) -> None:
+        """Whoever relies on one thread at a time finds nobody else at work afterwards."""
+        failing = threading.Event()
+        done: list[int] = []
+
+        def fail() -> None:
+            failing.set()
+            raise ZeroDivisionError
+
+        def work() -> None:
+            failing.wait(PATIENCE_S)
+            done.append(sum(range(1_000_000)))  # takes a while
+
+        self.assertRaises(ZeroDivisionError, self.at_once, [fail, work])
+        self.assertEqual(len(done), 1)
+
     def test_no_thread_is_left(self) -> None:
         """After the stop."""
         before = threading.active_count()

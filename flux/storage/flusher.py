@@ -7,6 +7,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from flux.interfaces import AtOnce, InThread
 
@@ -70,9 +71,16 @@ class Flusher:
             self._settle()
             return
         self._running = True
-        self._in_thread(self._at_once, [partial(_outcome, job.run) for job in jobs]).addCallback(
-            self._finish, jobs
-        ).addErrback(lambda failure: self._log.failure("a flush round broke", failure))
+        self._in_thread(self._at_once, [partial(_outcome, job.run) for job in jobs]).addErrback(
+            self._broken, jobs
+        ).addCallback(self._finish, jobs).addErrback(
+            lambda failure: self._log.failure("a flush round did not end as it should", failure)
+        )
+
+    def _broken(self, failure: Failure, jobs: Sequence[SyncJob]) -> list[BaseException | None]:
+        """There was no thread to be had, say. What was synced is not known, so nothing was: nobody is to wait for ever."""
+        self._log.failure("a flush round broke", failure)
+        return [failure.value] * len(jobs)
 
     def _finish(self, errors: Sequence[BaseException | None], jobs: Sequence[SyncJob]) -> None:
         self._running = False

@@ -1,12 +1,15 @@
 """Group commit: one round at a time, shared by all who ask meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.storage.flusher import Flusher
 from flux.testing import QueuedThread, one_by_one
+
+T = TypeVar("T")
 
 
 class Job:
@@ -135,3 +138,27 @@ class Rounds(SynchronousTestCase):
         self.clock.advance(0)
         self.thread.perform()
         self.assertEqual(len(self.logs[1].jobs), 1)
+
+    def test_a_round_that_breaks_is_a_failure_of_its_logs(self) -> None:
+        """No thread could be had, say: nobody waits for ever, and the next round is tried."""
+        broken = True
+
+        def at_once(functions: Sequence[Callable[[], T]], /) -> list[T]:
+            if broken:
+                raise RuntimeError("can't start new thread")
+            return one_by_one(functions)
+
+        flusher = Flusher(self.clock, self.thread, at_once)
+        first, second, third = self.logs
+        for log in (first, second):
+            flusher.want(log)
+        self.clock.advance(0)
+        self.thread.perform()
+        for log in (first, second):
+            self.assertIsInstance(log.jobs[0].outcome, RuntimeError)
+        self.flushLoggedErrors(RuntimeError)
+        broken = False
+        flusher.want(third)
+        self.clock.advance(0)
+        self.thread.perform()
+        self.assertIsNone(third.jobs[0].outcome)
