@@ -19,6 +19,7 @@ MAX_MESSAGE = 1000  # characters of an error: a message that repeats a value mus
 NO_ID = b"0"  # what a line that is no frame is answered under
 
 _NOT_SPELLED = b"\n"  # equals no command
+_REMEMBERED = 64  # bytes of a command whose name is remembered; one as long as a line would fill memory
 _CR, _PIPE = ord("\r"), ord("|")  # `in` finds a byte by its number eight times as fast as by its bytes
 
 
@@ -123,10 +124,10 @@ def _cut(lines: Sequence[bytes]) -> list[Lines]:
                 and correlation_id
                 and correlation_id.strip() is correlation_id
                 and text.strip() is text
-                and (command == spelled or _name_of(command))
+                and (command == spelled or (len(command) <= _REMEMBERED and (named := _name_of(command))))
             ):
                 if command != spelled:
-                    before, name, spelled = name, _name_of(command), command
+                    before, name, spelled = name, named, command
                     if name != before or not runs:
                         correlation_ids, arguments = [], []
                         runs.append(Lines(name, correlation_ids, arguments))

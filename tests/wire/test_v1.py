@@ -1,5 +1,6 @@
 """Frames: lines to runs of requests, replies to lines and back."""
 
+import tracemalloc
 from itertools import pairwise
 
 from hypothesis import given
@@ -140,6 +141,16 @@ class Cutting(SynchronousTestCase):
         runs = cut(lines)
         self.assertEqual([len(run.arguments) for run in runs], [MAX_CUT, MAX_CUT, 3])
         self.assertEqual(flat(runs), [read(line) for line in lines])
+
+    def test_a_command_of_any_length_leaves_nothing_in_memory(self) -> None:
+        """Names are remembered, but not those as long as a line may be."""
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(16):
+            (run,) = cut([b"V1|1|%d%b|" % (number, b"x" * (1 << 20))])
+            self.assertEqual(len(run.command), len(str(number)) + (1 << 20))
+            del run
+        self.assertLess(tracemalloc.get_traced_memory()[0], 1 << 20)
 
     def test_no_lines_are_no_runs(self) -> None:
         """An empty chunk asks nothing."""
