@@ -128,6 +128,19 @@ class RememberingTests(SynchronousTestCase):
         self.assertEqual((again.loaded("id", 0), again.loaded("id", 1)), (2, 9))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_last_save_that_fails_is_told(self) -> None:
+        """To whoever closes, and to whoever waits."""
+        under_way = self.marks.remember("id", "t", 0, 1)
+        self.clock.advance(0)
+        waiting = self.marks.remember("id", "t", 0, 2)
+        self.current = marks(p0=2)
+        closed = self.marks.close()
+        self.disk.fail(errno.EIO, "append", times=None)
+        self.thread.perform_all()
+        for done in (under_way, waiting, closed):
+            assert done is not None
+            self.failureResultOf(done, OSError)
+
     def test_a_file_of_something_else_is_as_none(self) -> None:
         """Reported; the start goes on."""
         Checkpoint(self.disk.root, "high-watermarks.json", QueuedThread()).save_now({"version": 1, "topics": {"id": 3}})
