@@ -232,13 +232,23 @@ class ReplicaManager(Service):
             topic.topic_id: {
                 "topic": name,
                 "high_watermarks": {
-                    str(number): partition.committed
+                    str(number): high_watermark
                     for number in range(len(topic.partitions))
-                    if (partition := self._partitions.get(TopicPartition(name, number))) is not None
+                    if (high_watermark := self._high_watermark(topic, number)) is not None
                 },
             }
             for name, topic in self._topics.items()
         }
+
+    def _high_watermark(self, topic: Any, number: int) -> int | None:
+        """What is to be remembered of a partition; None if it is not held here."""
+        tp = TopicPartition(topic.name, number)
+        partition = self._partitions.get(tp)
+        if partition is not None:
+            return partition.committed
+        if isinstance(self._absent.get(tp), StorageError):  # the log may open in the next life
+            return self._watermarks.loaded(topic.topic_id, number)
+        return None
 
     def _led_by(self, state: Any) -> str:
         if state.leader is None:

@@ -5,7 +5,7 @@ import errno
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.config import ReplicationConfig
-from flux.errors import NotLeader
+from flux.errors import NotLeader, StorageError
 from flux.model import Acks, FsyncMode, Role
 from flux.testing import QueuedThread
 from tests.replication.scene import TP, Broker, records, turn, visible_values
@@ -46,6 +46,20 @@ class RestartTests(SynchronousTestCase):
     def test_the_watermark_survives_a_kill(self) -> None:
         """It is saved when it moves, not only when the timer says so."""
         broker = self.replicated().kill()
+        self.assertEqual(broker.partition().high_watermark, 3)
+
+    def test_the_watermark_survives_a_life_in_which_the_log_does_not_open(self) -> None:
+        """Nothing is known of it then, so what was known stays."""
+        broker = self.replicated()
+        broker.disk.fail(errno.EIO, "open", times=None, where=lambda path: "/orders-0/" in path)
+        broker.kill()
+        self.assertRaises(StorageError, broker.partition)
+        self.successResultOf(broker.controller.create_topic("other", 1, 1, {}))
+        broker.put("other")
+        broker.clock.pump([5, 0, 0])
+        broker.stop()
+        broker.disk.heal()
+        broker.start()
         self.assertEqual(broker.partition().high_watermark, 3)
 
     def test_nothing_is_shown_before_a_restart_would_show_it_too(self) -> None:
