@@ -165,6 +165,7 @@ class ILog(Interface):
         """Write *batch* at the end, stamped with its base offset and *leader_epoch*; return the base offset.
 
         :raises DiskFull: nothing was kept. :raises StorageError: this log failed before and is read-only until a restart.
+        :raises MessageTooLarge: no batch may be as long as this one.
         """
 
     def append_as_follower(data: bytes) -> int:

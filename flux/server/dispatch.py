@@ -18,6 +18,9 @@ from flux.server.joint import Joint
 from flux.server.suggestions import Suggestions
 from flux.wire.v1 import MAX_CUT, Lines, error_line, ok_line
 
+MAX_JOINT_BYTES = (
+    1 << 20
+)  # of arguments in a run that connections share: it becomes one batch, which a consumer reads whole
 TURN_S = 0.01  # whoever has more to do than this lets the others have their turn
 _LONGEST_WAIT_S = 3600.0  # by which a request may move its own deadline
 _SHOWN_WORD = 64  # of an unknown command, in the error that names it
@@ -226,12 +229,21 @@ class _Part(NamedTuple):
 
 
 def _as_many_as_fit(parts: "deque[_Part]") -> list[_Part]:
-    """Take parts of no more than MAX_CUT requests together, but at least one."""
+    """Take parts of no more than MAX_CUT requests and MAX_JOINT_BYTES together, but at least one."""
     taken = [parts.popleft()]
-    requests = len(taken[0].arguments)
-    while parts and (requests := requests + len(parts[0].arguments)) <= MAX_CUT:
-        taken.append(parts.popleft())
+    if parts:
+        requests, size = len(taken[0].arguments), _size(taken[0])
+        while (
+            parts
+            and (requests := requests + len(parts[0].arguments)) <= MAX_CUT
+            and (size := size + _size(parts[0])) <= MAX_JOINT_BYTES
+        ):
+            taken.append(parts.popleft())
     return taken
+
+
+def _size(part: _Part) -> int:
+    return sum(map(len, part.arguments))
 
 
 def _shown(text: bytes) -> str:

@@ -9,7 +9,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flux.batch import CorruptBatch, EncodedBatch, check
-from flux.errors import DiskFull, OffsetOutOfRange, StorageError
+from flux.envelope import MAX_BATCH_BYTES
+from flux.errors import DiskFull, MessageTooLarge, OffsetOutOfRange, StorageError
 from flux.interfaces import IFile, ILog
 from flux.model import TopicPartition
 from flux.storage.durability import Durability
@@ -87,6 +88,10 @@ class Log:
 
     def append(self, batch: EncodedBatch, leader_epoch: int) -> int:
         """See :class:`~flux.interfaces.ILog`."""
+        if batch.size > MAX_BATCH_BYTES:  # it would be written, acknowledged, and taken for damage by whoever reads it
+            raise MessageTooLarge(
+                f"{self.tp}: a batch of {batch.count} records and {batch.size} bytes; a log takes {MAX_BATCH_BYTES} at once"
+            )
         segments = self._segments
         base = segments.end_offset
         if leader_epoch != segments.epochs.latest:

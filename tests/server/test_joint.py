@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from flux.errors import StorageError
 from flux.interfaces import Pending
 from flux.server.answer import Answer
-from flux.server.dispatch import TURN_S
+from flux.server.dispatch import MAX_JOINT_BYTES, TURN_S
 from flux.server.joint import Joint
 from flux.wire.v1 import MAX_CUT
 from tests.server.scene import Scene, Transport, shown
@@ -92,6 +92,16 @@ class TurnTests(SynchronousTestCase):
             self.arrive(at, *[b"%d" % at] * count)
         self.scene.clock.advance(0)
         self.assertEqual(sizes, [MAX_CUT - 2, 5])
+
+    def test_a_run_has_its_limit_in_bytes(self) -> None:
+        """It becomes one batch, which a consumer reads whole; a part that is more by itself goes alone."""
+        sizes: list[int] = []
+        self.scene.family.watch = lambda texts: sizes.append(sum(map(len, texts)))
+        half = MAX_JOINT_BYTES // 2
+        for at, size in enumerate((half, half, 1, 2 * half - 100, 100, 1)):
+            self.arrive(at % 3, b"x" * size)
+        self.scene.clock.advance(0)
+        self.assertEqual(sizes, [2 * half, 2 * half - 99, 101])
 
     def test_a_principal_that_asks_for_much_keeps_no_other_waiting(self) -> None:
         """They take turns, run by run, however much more of the one's comes in."""

@@ -2,7 +2,9 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from flux.errors import DiskFull, OffsetOutOfRange, StorageError
+from flux.batch import encode
+from flux.envelope import MAX_BATCH_BYTES
+from flux.errors import DiskFull, MessageTooLarge, OffsetOutOfRange, StorageError
 from flux.model import FsyncMode
 from tests.storage.scene import DIRECTORY, TP, Scene
 
@@ -53,6 +55,18 @@ class AppendAndRead(SynchronousTestCase):
         scene.turn()
         syncs = [call for call in scene.disk.log if call.kind == "datasync" and call.path.endswith(".log")]
         self.assertEqual((len(syncs), scene.log.promised.value), (1, 10))
+
+    def test_no_batch_is_taken_that_would_be_read_as_damage(self) -> None:
+        """The longest there may be is read, by this life and the next."""
+        scene = Scene().start()
+        value = bytes(MAX_BATCH_BYTES - 200)
+        value += bytes(MAX_BATCH_BYTES - encode([b"k"], [value], 0).size)
+        scene.put(value)
+        self.assertRaises(MessageTooLarge, scene.put, value + b"x")
+        for _ in range(2):
+            self.assertEqual(scene.values(), {0: value})
+            scene.turn()
+            scene.kill()
 
     def test_a_read_outside_names_both_ends(self) -> None:
         """Below the start and above the end are errors, at the end is nothing yet."""
