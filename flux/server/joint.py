@@ -137,9 +137,10 @@ class _Group:
         self._left = waits.bit_count()
         if not self._left:
             self._come()
-        for number, (wait, _) in enumerate(pending.waits):
-            if waits >> number & 1:
-                wait.addBoth(self._one_came)
+        while waits:  # only as many steps as it has waits, of which a run may hold a thousand
+            number = waits.bit_length() - 1
+            waits ^= 1 << number
+            pending.waits[number][0].addBoth(self._one_came)
 
     def _one_came(self, _result: object) -> None:
         self._left -= 1
