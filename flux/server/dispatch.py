@@ -156,11 +156,14 @@ class Dispatch:
         parts = [part for part in parts if not part.answer.is_over]  # the others' connections are gone
         if not parts:
             return
-        sessions = {part.answer: part.session for part in parts}
-        joint = Joint(
-            [part.answer for part in parts],
-            lambda answer, error: self._failed(answer.command, answer.correlation_ids, error, sessions[answer]),
-        )
+        sessions: dict[Answer, ISession] = {}
+
+        def failed(answer: Answer, error: BaseException) -> bytes:
+            if not sessions:  # mostly nothing fails
+                sessions.update((part.answer, part.session) for part in parts)
+            return self._failed(answer.command, answer.correlation_ids, error, sessions[answer])
+
+        joint = Joint([part.answer for part in parts], failed)
         try:
             self._must_not_drain()
             arguments: Sequence[bytes] = parts[0].arguments
@@ -232,18 +235,15 @@ def _as_many_as_fit(parts: "deque[_Part]") -> list[_Part]:
     """Take parts of no more than MAX_CUT requests and MAX_JOINT_BYTES together, but at least one."""
     taken = [parts.popleft()]
     if parts:
-        requests, size = len(taken[0].arguments), _size(taken[0])
-        while (
-            parts
-            and (requests := requests + len(parts[0].arguments)) <= MAX_CUT
-            and (size := size + _size(parts[0])) <= MAX_JOINT_BYTES
-        ):
+        requests, size = len(taken[0].arguments), sum(map(len, taken[0].arguments))
+        while parts:
+            arguments = parts[0].arguments
+            requests += len(arguments)
+            size += sum(map(len, arguments))
+            if requests > MAX_CUT or size > MAX_JOINT_BYTES:
+                break
             taken.append(parts.popleft())
     return taken
-
-
-def _size(part: _Part) -> int:
-    return sum(map(len, part.arguments))
 
 
 def _shown(text: bytes) -> str:

@@ -27,7 +27,7 @@ class Joint:
     def __init__(self, members: Sequence[Answer], failed: Failed) -> None:
         self._members = members
         self._failed = failed
-        self._left = len(members)
+        self._over = 0  # so many members, from the first on, are known to wait no more
         self._waits: Sequence[Deferred[Any]] = ()
 
     def settle(self, result: Any) -> None:
@@ -44,15 +44,12 @@ class Joint:
         """Everybody who still waits is told *error*."""
         self._fail(self._members, error)
 
-    def _fail(self, members: Sequence[Answer], error: BaseException) -> None:
-        for member in members:
-            if not member.is_over:
-                self._arrive(member, self._failed(member, error))
-
     def cancel(self) -> None:
         """One member less waits."""
-        self._left -= 1
-        if not self._left:
+        members = self._members
+        while self._over < len(members) and members[self._over].is_over:
+            self._over += 1
+        if self._over == len(members):
             for wait in self._waits:
                 wait.cancel()
 
@@ -109,13 +106,15 @@ class Joint:
             at = end
 
     def _arrive(self, member: Answer, lines: bytes) -> None:
-        if member.is_over:  # given up, so it counts no more
-            return
-        self._left -= 1
         try:
             member.arrive(lines)
         except Exception:  # its connection's fault; the others' answers are on their way still
             self._log.failure("an answer to {command} did not leave", command=member.command)
+
+    def _fail(self, members: Sequence[Answer], error: BaseException) -> None:
+        for member in members:
+            if not member.is_over:
+                self._arrive(member, self._failed(member, error))
 
     def _fail_late(self, failure: Failure) -> None:
         assert failure.value is not None, "a Failure holds an exception"
