@@ -501,7 +501,7 @@ class ICommandFamily(IPlugin):
         order; *session* is that of one of them.
 
         A request may say ``wait_s``, which its deadline is moved by, and ``overtakable``: what is behind it need not wait for it. A
-        class of runs may say ``OVERLAPS``: a run may start while runs before it are still being answered.
+        class of runs may say ``OVERLAPS``: a run may start while those of the same command before it are still being answered.
         """
 
 

@@ -35,7 +35,7 @@ class Answer:
     ) -> None:
         self.command = command
         self.correlation_ids = correlation_ids
-        self.overlaps = overlaps  # the next run of such a command need not wait for it
+        self.overlaps = overlaps  # the next run of this command need not wait for it
         self.overtakable = False  # nothing behind it has to wait for it
         self.deadline_s = 0.0  # on the injected clock; of interest while it waits
         self.lines = lines

@@ -46,7 +46,7 @@ class Dispatch:
         self._due = False
 
     def overlaps(self, command: str) -> bool:
-        """Whether a run of *command* may start while the run before it, of such a command too, is being answered."""
+        """Whether a run of *command* may start while the run before it, of that command too, is being answered."""
         binding = self._bindings.get(command)
         return binding is not None and binding.overlaps
 

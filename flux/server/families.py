@@ -32,7 +32,7 @@ class Binding(NamedTuple):
     decode: Callable[..., Any]  # one request's arguments, or a run's
     handler: Callable[..., Any]
     is_run: bool  # the handler takes whole runs
-    overlaps: bool  # its runs may start while earlier ones are still being answered
+    overlaps: bool  # its runs may start while earlier ones of it are still being answered
 
 
 def load(package: ModuleType) -> list[ICommandFamily]:

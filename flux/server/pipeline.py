@@ -22,8 +22,8 @@ class Pipeline:
     """Requests from read to answered, in PROTOCOL's order.
 
     *Action*: :meth:`add` what was read; :meth:`advance` when something changed. *Transitions* of a request: queued → started, when
-    everything before it is answered (or is a run that overlaps, as this one does; or may be overtaken) → answered, when everything before
-    it is (unless it may be overtaken). While ``stalled``, because the peer does not read its answers, nothing queued is started.
+    everything before it is answered (or is a run of the same command, which overlaps; or may be overtaken) → answered, when everything
+    before it is (unless it may be overtaken). While ``stalled``, because the peer does not read its answers, nothing queued is started.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Pipeline:
                     return None
                 self._runs.extend(cut(self._slices.popleft()))
             run = self._runs[0]
-            if self._ordered and not (self._ordered[-1].overlaps and self._dispatch.overlaps(run.command)):
+            if self._ordered and not ((last := self._ordered[-1]).overlaps and last.command == run.command):
                 return None
             self._starting = self._dispatch.answers(self._runs.popleft(), self._session)
             self._unstarted = len(run.correlation_ids)

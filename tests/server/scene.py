@@ -94,6 +94,12 @@ class Append:
         return cls(arguments)
 
 
+class Store(Append):
+    """Another such run."""
+
+    COMMAND = "STORE"
+
+
 class Appended:
     """``done`` to every request but those that say ``bad``."""
 
@@ -129,6 +135,7 @@ class TestFamily:
             Fail: self._fail,
             Big: self._big,
             Append: self._append,
+            Store: self._append,
         }
 
     def release(self, text: bytes) -> None:

@@ -124,7 +124,7 @@ class BindTests(SynchronousTestCase):
     def test_the_table_has_every_command(self) -> None:
         """Who answers it, and how: one by one or in runs, which may overlap."""
         table = self.bind(TestFamily(), Other("other", {}))
-        self.assertEqual(sorted(table), ["APPEND", "BIG", "FAIL", "HOLD", "SAY", "SLEEP"])
+        self.assertEqual(sorted(table), ["APPEND", "BIG", "FAIL", "HOLD", "SAY", "SLEEP", "STORE"])
         self.assertIs(table["HOLD"].request, Hold)
         self.assertEqual(
             [(table[name].is_run, table[name].overlaps) for name in ("HOLD", "APPEND")], [(False, False), (True, True)]

@@ -103,6 +103,16 @@ class TurnTests(SynchronousTestCase):
         self.scene.clock.advance(0)
         self.assertEqual(sizes, [2 * half, 2 * half - 99, 101])
 
+    def test_a_connections_commands_keep_their_order(self) -> None:
+        """Whatever others ask in the same turn: only runs of one command overlap."""
+        self.arrive(1, b"another's")
+        self.protocols[0].dataReceived(b"V1|1|STORE|first\nV1|2|APPEND|second\n")
+        self.scene.clock.advance(0)
+        self.assertEqual(self.scene.family.started, [b"another's", b"first"])
+        self.scene.family.release(b"first")
+        self.scene.clock.advance(0)
+        self.assertEqual(self.scene.family.started, [b"another's", b"first", b"second"])
+
     def test_a_principal_that_asks_for_much_keeps_no_other_waiting(self) -> None:
         """They take turns, run by run, however much more of the one's comes in."""
         runs: list[bytes] = []
