@@ -140,6 +140,7 @@ def _read(
             return
         tail = Tail(client, topic, positions, Outage())
         writer.stdout.when_gone(lambda: tail.fail(BrokenPipeError()))
+        tail.start()
         for records in tail:
             writer.write(records if count is None else records[: count - writer.written])
             if writer.written == count:

@@ -38,7 +38,7 @@ def backlog(client: "BlockingClient", topic: str, positions: dict[int, int], mos
 class Tail:
     """Whatever comes, from *positions* on: every partition has a thread that waits for it.
 
-    An *outage* is survived: reading goes on when a broker answers.
+    An *outage* is survived: reading goes on when a broker answers. *Transitions*: :meth:`start`, :meth:`close`.
     """
 
     def __init__(self, client: "BlockingClient", topic: str, positions: Mapping[int, int], outage: Outage) -> None:
@@ -51,6 +51,9 @@ class Tail:
             threading.Thread(target=self._follow, args=position, name="flux-tail", daemon=True)
             for position in positions.items()
         ]
+
+    def start(self) -> None:
+        """Begin to wait. Not done by making it: who is interrupted meanwhile must have something to close."""
         for thread in self._threads:
             thread.start()
 

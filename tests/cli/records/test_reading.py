@@ -85,8 +85,17 @@ class TailTests(SynchronousTestCase):
     def tail(self, *partitions: int) -> Tail:
         client: Any = Endless()
         tail = Tail(client, "t", dict.fromkeys(partitions, 0), Outage())
+        tail.start()
         self.addCleanup(tail.close)
         return tail
+
+    def test_one_that_was_not_started_can_be_closed(self) -> None:
+        """Ctrl-C may come before."""
+        before = threading.active_count()
+        client: Any = Endless()
+        Tail(client, "t", {0: 0, 2: 0}, Outage()).close()
+        self.assertTrue(client.is_closed)
+        self.assertEqual(threading.active_count(), before)
 
     def test_all_partitions_are_read(self) -> None:
         """Each in order."""
