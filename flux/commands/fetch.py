@@ -15,7 +15,9 @@ from flux.wire.offsets import OffsetFound, Offsets
 MAX_FETCH_BYTES = 4 << 20  # a larger max_bytes means this: an answer is built in memory, percent-encoding may triple it
 MAX_WAIT_S = 300.0  # a longer wait_ms means this: a consumer that vanished is forgotten some time
 _ALWAYS_READ_BYTES = 1 << 14
-_GAPS_CROSSED = 64  # reads in one request that may find offsets but no records before it answers without any
+_MORE_READS = (
+    64  # of one request, over gaps or for the records that are still wanted, before it answers with what it has
+)
 
 
 @implementer(ICommandFamily)
@@ -42,22 +44,28 @@ class Fetching:
         :raises OffsetOutOfRange: the offset is outside the log, and the request does not say where to go instead.
         """
         partition = await self._partition(request.topic, request.partition)
-        max_bytes = min(request.max_bytes, MAX_FETCH_BYTES, _enough_for(request.max_records, partition))
+        max_bytes = min(request.max_bytes, MAX_FETCH_BYTES)
+        at_once = min(max_bytes, _enough_for(request.max_records, partition))
         offset = request.offset
         wait_s = min(request.wait_s, MAX_WAIT_S)
         try:
-            fetched = await partition.fetch(offset, max_bytes, wait_s, request.min_bytes)
+            fetched = await partition.fetch(offset, at_once, wait_s, request.min_bytes)
         except OffsetOutOfRange:
             if request.reset is None:
                 raise
             offset = partition.log_start if request.reset == "earliest" else partition.high_watermark
-            fetched = await partition.fetch(offset, max_bytes, wait_s, request.min_bytes)
+            fetched = await partition.fetch(offset, at_once, wait_s, request.min_bytes)
         page = _page(partition, fetched, offset, request.max_records, max_bytes)
-        for _ in range(_GAPS_CROSSED):
-            if page.offsets or page.next_offset >= fetched.high_watermark:
+        for _ in range(_MORE_READS):
+            wanted, left = request.max_records - len(page.offsets), max_bytes - _size(page)
+            is_full = bool(page.offsets) and (at_once == max_bytes or not wanted or left <= 0)
+            if is_full or page.next_offset >= fetched.high_watermark:
                 break
-            fetched = await partition.fetch(page.next_offset, max_bytes, 0, 1)
-            page = _page(partition, fetched, page.next_offset, request.max_records, max_bytes)
+            fetched = await partition.fetch(page.next_offset, at_once, 0, 1)
+            more = _page(partition, fetched, page.next_offset, wanted, max(left, 1))
+            if page.offsets and _size(more) > left:
+                break  # one record is always shown, however large; a further one is not
+            page = _joined(page, more)
         return Consumed(
             page.offsets,
             page.values,
@@ -88,6 +96,21 @@ class Fetching:
         except UnknownTopic:
             await self._broker.controller.create_on_first_use(topic)
             return self._broker.partitions.get(tp)
+
+
+def _joined(page: Columns, more: Columns) -> Columns:
+    return Columns(
+        [*page.offsets, *more.offsets],
+        [*page.timestamps_ms, *more.timestamps_ms],
+        [*page.keys, *more.keys],
+        [*page.values, *more.values],
+        more.next_offset,
+    )
+
+
+def _size(page: Columns) -> int:
+    """Bytes of its values."""
+    return sum(map(len, filter(None, page.values)))
 
 
 def _enough_for(max_records: int, partition: IPartition) -> int:
