@@ -6,7 +6,7 @@ from typing import Any
 from zope.interface import implementer
 
 from flux.batch import Columns, CorruptBatch, columns
-from flux.errors import OffsetOutOfRange, StorageError, UnknownTopic
+from flux.errors import FluxError, OffsetOutOfRange, StorageError, UnknownTopic
 from flux.interfaces import IBroker, ICommandFamily, IPartition, ISession
 from flux.model import Fetched, TopicPartition
 from flux.wire.fetch import Consume, Consumed, Field
@@ -61,8 +61,13 @@ class Fetching:
             is_full = bool(page.offsets) and (at_once == max_bytes or not wanted or left <= 0)
             if is_full or page.next_offset >= fetched.high_watermark:
                 break
-            fetched = await partition.fetch(page.next_offset, at_once, 0, 1)
-            more = _page(partition, fetched, page.next_offset, wanted, max(left, 1))
+            try:
+                fetched = await partition.fetch(page.next_offset, at_once, 0, 1)
+                more = _page(partition, fetched, page.next_offset, wanted, max(left, 1))
+            except FluxError:
+                if page.offsets:
+                    break  # what is at hand is shown; whoever goes on from there is told
+                raise
             if page.offsets and _size(more) > left:
                 break  # one record is always shown, however large; a further one is not
             page = _joined(page, more)

@@ -271,6 +271,18 @@ class GapTests(SynchronousTestCase):
             ],
         )
 
+    def test_good_records_before_damage_are_shown(self) -> None:
+        """A page read on for more meets what is damaged and ends before it; whoever goes on there is told."""
+        self.scene.ask(*[b"1 PRODUCE t user1:small"] * 199)
+        for number in range(10):
+            self.scene.ask(b"1 PRODUCE t user1:%d%s" % (number, b"x" * 3000))
+        self.put(flipped=0x7F)
+        (line,) = self.scene.ask(b"1 CONSUME t 2 200 max_records=11")
+        self.assertTrue(line.startswith(b"1 messages=200:0x"), line[:60])
+        next_offset = int(line.split(b" next=")[1].split(b" ")[0])
+        self.assertLess(next_offset, 211)
+        self.assertEqual(self.scene.ask(b"1 CONSUME t 2 210 max_records=2"), [b"1 STORAGE_ERROR"])
+
     def test_so_many_at_once_are_crossed_in_steps(self) -> None:
         """One request reads so often and no more; next says that it got further."""
         for _ in range(100):
