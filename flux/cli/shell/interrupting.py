@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NUDGE_S = 0.25
 
 
 class Stop(KeyboardInterrupt):
@@ -22,12 +23,16 @@ class Interruptions:
     """As a context, in the main thread, it makes both signals raise :class:`Stop`, wherever that thread is.
 
     *Action*: :meth:`held`. *Transition*: a signal while held is raised when it is over; a second one at once: somebody insists.
+
+    Python notes a signal, and runs its handler before the next bytecode. One that is noted when a call is just about to wait (to read
+    from a terminal, for a lock) would stay a note until that call ends by itself, which may be never. So a timer interrupts the waits
+    of the main thread now and then: they go on, and what was noted is seen.
     """
 
     def __init__(self) -> None:
         self._is_held = False
         self._pending: int | None = None
-        self._before: list[Any] = []
+        self._before: list[tuple[int, Any]] = []
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -42,14 +47,22 @@ class Interruptions:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # others cannot, and no signal reaches them
-            self._before = [signal.signal(number, self._stop) for number in _SIGNALS]
+            self._before = [(number, signal.signal(number, self._stop)) for number in _SIGNALS]
+            self._before.append((signal.SIGALRM, signal.signal(signal.SIGALRM, _do_nothing)))
+            signal.setitimer(signal.ITIMER_REAL, _NUDGE_S, _NUDGE_S)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in zip(_SIGNALS, self._before, strict=False):
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before:
             signal.signal(number, handler)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if not self._is_held or self._pending is not None:
             raise Stop(number)
         self._pending = number
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Only a signal with a handler interrupts a wait."""

@@ -1,5 +1,7 @@
 """Signals, and what they may not cut short."""
 
+import ctypes
+import functools
 import os
 import signal
 import threading
@@ -50,9 +52,21 @@ class InterruptingTests(SynchronousTestCase):
             self.assertRaises(Stop, work, interruptions)
         self.assertEqual(done, [])
 
+    def test_a_signal_as_a_wait_begins_is_not_slept_through(self) -> None:
+        """Not even if its handler had no chance to run before: between these two calls there is no bytecode."""
+        nothing_comes, other_end = os.pipe()
+        self.addCleanup(os.close, nothing_comes)
+        self.addCleanup(os.close, other_end)
+        kill_then_wait = [
+            functools.partial(ctypes.CDLL(None).kill, os.getpid(), signal.SIGINT),
+            functools.partial(os.read, nothing_comes, 1),
+        ]
+        with Interruptions():
+            self.assertRaises(Stop, list, map(functools.partial.__call__, kill_then_wait))
+
     def test_afterwards_signals_are_what_they_were(self) -> None:
         """And a thread that no signal reaches changes nothing."""
-        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
 
         def enter() -> None:
             with Interruptions() as interruptions, interruptions.held():
@@ -64,5 +78,8 @@ class InterruptingTests(SynchronousTestCase):
         thread.join()
         with Interruptions():
             self.assertNotEqual(signal.getsignal(signal.SIGTERM), before[1])
-        self.assertEqual([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], before)
-        self.assertEqual(seen, before[1:])
+        self.assertEqual(
+            [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)], before
+        )
+        self.assertEqual(signal.getitimer(signal.ITIMER_REAL), (0.0, 0.0))
+        self.assertEqual(seen, before[1:2])
