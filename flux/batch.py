@@ -67,7 +67,7 @@ class EncodedBatch(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Some records, column by column, and the offset at which a reader goes on."""
+    """Some records, column by column, and the offset at which a reader goes on. No timestamps and keys if only values were asked for."""
 
     offsets: Sequence[int]
     timestamps_ms: Sequence[int]
@@ -161,31 +161,38 @@ def columns(
     max_records: int,
     max_bytes: int,
     max_decompressed: int = MAX_DECOMPRESSED_BYTES,
+    *,
+    values_only: bool = False,
 ) -> Columns:
     """The records :func:`decode` finds, but for headers: at most *max_records*, and *max_bytes* of values but at least one.
 
     ``next_offset`` is the offset after the last record returned; where no limit was reached it is past all that was looked at,
     gaps and control batches included, though never above *end_offset*. Raises as :func:`decode` does.
     """
-    # 0.37 µs a record for a batch of 256 records of 100 bytes, 0.1 of it for keys and timestamps; decode takes 1.5 (timeit, best
-    # of 60, a 2-core VM).
+    # 0.28 µs a record of 100 bytes with *values_only*, 0.38 without; decode takes 1.5 (timeit, best of 60, a 2-core VM).
     offsets: list[int] = []
     stamps: list[int] = []
     keys: list[bytes | None] = []
     values: list[bytes | None] = []
     next_offset = start_offset
+    room = max_bytes  # for so many bytes of values at least: counting them takes 0.02 µs a record, and mostly all fit
+    is_counting = False
     for header, position in _overlapping(data, start_offset, end_offset):
         if not header.is_control:
             payload = _payload(header, data, position, max_decompressed)
+            if not is_counting:
+                is_counting = len(payload) > room
+                room = max_bytes - _size(values) if is_counting else room - len(payload)
             wanted = max_records - len(values)
             for some_offsets, some_stamps, some_keys, some_values in _chunks(
-                header, payload, start_offset, end_offset, wanted
+                header, payload, start_offset, end_offset, wanted, values_only
             ):
-                size = sum(map(len, filter(None, some_values)))
                 fitting = len(some_values)
-                if size > max_bytes:
-                    fitting = _fitting(some_values, max_bytes, at_least=0 if values else 1)
-                max_bytes -= size
+                if is_counting:
+                    size = _size(some_values)
+                    if size > room:
+                        fitting = _fitting(some_values, room, at_least=0 if values else 1)
+                    room -= size
                 offsets += some_offsets[:fitting]
                 stamps += some_stamps[:fitting]
                 keys += some_keys[:fitting]
@@ -232,7 +239,7 @@ def _bad_records(header: BatchHeader, error: ValueError | IndexError) -> Corrupt
 
 
 def _chunks(
-    header: BatchHeader, payload: bytes, start_offset: int, end_offset: int, wanted: int
+    header: BatchHeader, payload: bytes, start_offset: int, end_offset: int, wanted: int, values_only: bool
 ) -> Iterator[tuple[Sequence[int], Sequence[int], Sequence[bytes | None], Sequence[bytes | None]]]:
     """Offsets, timestamps, keys and values in the range, some at a time, at most *wanted* in all."""
     base = header.base_offset
@@ -241,14 +248,20 @@ def _chunks(
             (base + delta, _stamp(header, stamp), key, value) for stamp, delta, key, value, _ in _read(header, payload)
         ]
         rows = [row for row in rows if start_offset <= row[0] < end_offset][: max(wanted, 0)]
-        yield [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows]
+        others = [] if values_only else rows
+        yield [row[0] for row in rows], [row[1] for row in others], [row[2] for row in others], [row[3] for row in rows]
         return
     delta = max(start_offset - base, 0)
     stop = min(end_offset - base, header.count, delta + wanted)
     try:
         at = records.skip(payload, delta)
         while delta < stop:
-            stamps, keys, values, at = records.read_run(payload, at, delta, stop - delta)
+            stamps: list[int] = []
+            keys: list[bytes | None] = []
+            if values_only:
+                values, at = records.read_values(payload, at, delta, stop - delta)
+            else:
+                stamps, keys, values, at = records.read_run(payload, at, delta, stop - delta)
             first, delta = delta, delta + len(values)
             if delta == header.count and at != len(payload):
                 raise ValueError(f"{len(payload) - at} bytes after the last one")
@@ -267,6 +280,10 @@ def _chunks(
 def _stamp(header: BatchHeader, timestamp_delta: int) -> int:
     """When the record with this delta was made, or was appended if the batch says so."""
     return header.max_timestamp_ms if header.log_append_time else _int64(header.base_timestamp_ms + timestamp_delta)
+
+
+def _size(values: Sequence[bytes | None]) -> int:
+    return sum(map(len, filter(None, values)))
 
 
 def _fitting(values: Sequence[bytes | None], max_bytes: int, at_least: int) -> int:

@@ -167,6 +167,10 @@ class SelectionTests(SynchronousTestCase):
                 next_offset,
             ),
         )
+        self.assertEqual(
+            columns(data, start, end, max_records, max_bytes, values_only=True),
+            Columns([record.offset for record in taken], [], [], [record.value for record in taken], next_offset),
+        )
 
     @given(logs(), st.integers(1, 5), st.integers(0, 200))
     def test_a_reader_who_goes_on_sees_every_record_once(self, data: bytes, max_records: int, max_bytes: int) -> None:

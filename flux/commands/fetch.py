@@ -55,15 +55,19 @@ class Fetching:
                 raise
             offset = partition.log_start if request.reset == "earliest" else partition.high_watermark
             fetched = await partition.fetch(offset, at_once, wait_s, request.min_bytes)
-        page = _page(partition, fetched, offset, request.max_records, max_bytes)
+        values_only = Field.KEYS not in request.fields and Field.TIMESTAMPS not in request.fields
+        page = _page(partition, fetched, offset, request.max_records, max_bytes, values_only)
         for _ in range(_MORE_READS):
-            wanted, left = request.max_records - len(page.offsets), max_bytes - _size(page)
-            is_full = bool(page.offsets) and (at_once == max_bytes or not wanted or left <= 0)
+            wanted = request.max_records - len(page.offsets)
+            is_full = bool(page.offsets) and (at_once == max_bytes or not wanted)
             if is_full or page.next_offset >= fetched.high_watermark:
+                break
+            left = max_bytes - _size(page)
+            if page.offsets and left <= 0:
                 break
             try:
                 fetched = await partition.fetch(page.next_offset, at_once, 0, 1)
-                more = _page(partition, fetched, page.next_offset, wanted, max(left, 1))
+                more = _page(partition, fetched, page.next_offset, wanted, max(left, 1), values_only)
             except FluxError:
                 if page.offsets:
                     break  # what is at hand is shown; whoever goes on from there is told
@@ -125,13 +129,15 @@ def _enough_for(max_records: int, partition: IPartition) -> int:
     return max_records * usual * 9 // 8 + _ALWAYS_READ_BYTES
 
 
-def _page(partition: IPartition, fetched: Fetched, offset: int, max_records: int, max_bytes: int) -> Columns:
+def _page(
+    partition: IPartition, fetched: Fetched, offset: int, max_records: int, max_bytes: int, values_only: bool
+) -> Columns:
     """The visible records of *fetched*, and where to go on: past what was looked at."""
     if not fetched.data:
         # Nothing begins between the offset and the watermark: the rest is a gap, or the offset is at the end.
         return Columns([], [], [], [], max(offset, fetched.high_watermark))
     try:
-        return columns(fetched.data, offset, fetched.high_watermark, max_records, max_bytes)
+        return columns(fetched.data, offset, fetched.high_watermark, max_records, max_bytes, values_only=values_only)
     except CorruptBatch as error:
         raise StorageError(
             f"{partition.tp}: damaged between offset {offset} and {fetched.high_watermark} ({error});"
