@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.reflect import qual
 
 from flux import __version__
 from flux.broker import Broker
@@ -63,6 +65,17 @@ class Process(MultiService):
             super().startService()
 
 
+def the_reactor() -> Any:
+    """The one of this process; if nobody has chosen one (``--reactor``) by now, the one that suits a broker best."""
+    if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
+        from flux._epoll import install
+
+        install()
+    from twisted.internet import reactor
+
+    return reactor
+
+
 def assemble(path: str | None, options: GivenOptions, reactor: Any) -> Process:
     """The broker that *options*, the environment and the TOML file *path* ask for.
 
@@ -77,7 +90,9 @@ def assemble(path: str | None, options: GivenOptions, reactor: Any) -> Process:
                 "no such setting, so not used: {variables}; --help-settings lists what there is",
                 variables=", ".join(loaded.unknown_variables),
             )
-        return Process(build(loaded.config, reactor))
+        process = Process(build(loaded.config, reactor))
+    _log.info("runs on {reactor}", reactor=qual(type(reactor)))
+    return process
 
 
 def build(config: Config, reactor: Any) -> Broker:
@@ -169,6 +184,4 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """What twistd runs. :raises CannotRun: a setting will not do."""
-    from twisted.internet import reactor  # not at import: twistd --reactor chooses it first
-
-    return cast(IService, assemble(options["config"], options.given(), reactor))
+    return cast(IService, assemble(options["config"], options.given(), the_reactor()))

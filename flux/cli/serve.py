@@ -77,11 +77,9 @@ def _install(reactor_name: str | None) -> None:
 
 def _run(path: str | None, options: Options) -> int:
     """Start, serve until a signal, drain. The exit status: 0, or 1 after a failure that was logged."""
-    from twisted.internet import reactor as the_reactor  # not at import: --reactor chooses it first
+    from flux.tap import assemble, the_reactor
 
-    from flux.tap import assemble
-
-    reactor: Any = the_reactor
+    reactor = the_reactor()
     process = assemble(path, options, reactor)
     failures: list[Failure] = []
 

@@ -214,6 +214,38 @@ def test_the_log_can_be_quiet(tmp_path: Path) -> None:
         assert broker.log() == ""
 
 
+def test_it_runs_on_a_reactor_of_its_own(tmp_path: Path) -> None:
+    """Unless told otherwise."""
+    for options, reactor in (
+        ((), "flux._epoll.EventReactor"),
+        (("--reactor", "poll"), "twisted.internet.pollreactor.PollReactor"),
+    ):
+        with BrokerProcess(tmp_path / reactor, *options) as broker:
+            assert broker.stop() == 0
+            assert f"runs on {reactor}\n" in broker.log()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reactor"),
+    [([], "flux._epoll.EventReactor"), (["--reactor=select"], "twisted.internet.selectreactor.SelectReactor")],
+)
+def test_twistd_runs_it_there_too(tmp_path: Path, chosen: list[str], reactor: str) -> None:
+    """It ends at once here, for want of a port; by then it has said so."""
+    result = run(
+        [
+            *TWISTD[:-1],
+            *chosen,
+            "flux",
+            "--data-dir",
+            str(tmp_path / "data"),
+            "--endpoint",
+            "tcp:1:interface=203.0.113.1",
+        ]
+    )
+    assert result.returncode == 1
+    assert f"runs on {reactor}\n" in result.stdout
+
+
 def test_it_runs_on_uvloop(tmp_path: Path) -> None:
     """The reactor of an extra."""
     with BrokerProcess(tmp_path / "data", "--reactor", "uvloop") as broker:
