@@ -113,6 +113,11 @@ class StorageConfig:
     retention_max_age_seconds: int = setting(7 * 86400, "Age after which closed segments go; -1: never.", minimum=-1)
     retention_interval_ms: int = setting(30000, "How often retention looks.", minimum=10)
     index_interval_bytes: int = setting(4096, "Log bytes between two index entries.", minimum=1)
+    tail_bytes: int = setting(
+        8 << 20,
+        "Memory for the newest batches of all logs together, from which those who follow a log's end are served; 0: none.",
+        minimum=0,
+    )
     checkpoint_interval_ms: int = setting(60000, "How often recovery points are saved.", minimum=10)
     disk_low_bytes: int = setting(
         1 << 30, "Below this much free space (or 5 % of the disk, if less) appends are refused.", minimum=0

@@ -24,6 +24,7 @@ from flux.storage.segments import Segments
 from flux.storage.settings import LogSettings
 from flux.storage.space import DISK_FULL
 from flux.storage.surroundings import Surroundings
+from flux.storage.tail import Tail
 
 
 @implementer(ILog)
@@ -52,6 +53,7 @@ class Log:
             opened.start_offset,
             opened.end_offset,
             around.open_segments.index_interval,
+            Tail(around.tails),
         )
         parent = None if known else around.directory
         self._durability = Durability(tp, directory, parent, self._segments, settings.fsync_mode, around.flusher)
@@ -150,6 +152,7 @@ class Log:
             raise self._refused(error) from error
         active.note(base, next_offset, position, max_timestamp_ms)
         segments.end_offset = next_offset
+        segments.tail.append(base, next_offset, size, chunks)
         self._durability.appended(size, self.settings.flush_bytes)
 
     def _must_take_writes(self) -> None:
@@ -234,11 +237,13 @@ class Log:
     def retire(self, reason: Exception) -> list[IFile]:
         """The log is being deleted: whoever waits is told *reason*. The files are the caller's to close, when no round uses them."""
         self._durability.end(StorageError(str(reason)), reason)
+        self._segments.tail.clear()
         return [segment.file for segment in self._segments.hot]
 
     def close(self) -> CleanEnd | None:
         """Put the indexes in place and let go of the files; where it ended, or None if that is not certain."""
         active = self._segments.active
+        self._segments.tail.clear()
         certain = self.failure is None and self._durability.settled
         if certain:
             active.seal()

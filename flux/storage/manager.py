@@ -26,6 +26,7 @@ from flux.storage.opening import CleanEnd, open_log
 from flux.storage.settings import LogSettings
 from flux.storage.space import Space
 from flux.storage.surroundings import Surroundings
+from flux.storage.tail import Tails
 
 _OPEN_SEGMENTS = 256  # closed segments held open at once, so that a long log costs neither descriptors nor memory
 _SPACE_INTERVAL_S = 2.0
@@ -68,6 +69,7 @@ class LogManager(Service):
             self._space,
             OpenSegments(_OPEN_SEGMENTS, config.index_interval_bytes),
             self._checkpoints,
+            Tails(config.tail_bytes),
         )
         self._logs: dict[TopicPartition, Log] = {}
         self._broken: set[TopicPartition] = set()

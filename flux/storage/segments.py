@@ -13,6 +13,7 @@ from flux.storage.closed import ClosedSegment
 from flux.storage.epochs import EpochCache
 from flux.storage.segment import LOG, MAX_RELATIVE, Segment, file_name
 from flux.storage.settings import LogSettings
+from flux.storage.tail import Tail
 
 ROLLING = LOG + ".rolling"  # a segment whose predecessor may not be durable yet
 
@@ -32,7 +33,7 @@ class Remainder(NamedTuple):
 
 
 class Segments:
-    """What a log consists of: files, the offsets it starts and ends with, and the leader epochs of what lies between.
+    """What a log consists of: files, the offsets it starts and ends with, the leader epochs of what lies between, and its tail in memory.
 
     *Transitions*: :meth:`roll`, then :meth:`settle` once durable, then :meth:`forget`. While ``frozen`` nothing may be appended.
     """
@@ -46,8 +47,10 @@ class Segments:
         start_offset: int,
         end_offset: int,
         index_interval: int,
+        tail: Tail,
     ) -> None:
         self.directory = directory
+        self.tail = tail
         self.closed = closed
         self.hot: list[Segment] = [active]
         self.rolling: list[Segment] = []  # hot ones whose file still has its rolling name
@@ -123,6 +126,7 @@ class Segments:
         """The log was cut: this is what is left of it."""
         for segment in self.hot:
             segment.file.close()
+        self.tail.clear()
         self.closed, self.hot, self.rolling = left.closed, [left.active], []
         self.epochs, self.end_offset = left.epochs, left.end_offset
         self.start_offset = min(self.start_offset, left.end_offset)

@@ -7,6 +7,7 @@ from flux.storage.closed import OpenSegments
 from flux.storage.flusher import Flusher
 from flux.storage.offset_checkpoints import OffsetCheckpoints
 from flux.storage.space import Space
+from flux.storage.tail import Tails
 
 
 class Surroundings(NamedTuple):
@@ -19,3 +20,4 @@ class Surroundings(NamedTuple):
     space: Space
     open_segments: OpenSegments
     checkpoints: OffsetCheckpoints
+    tails: Tails

@@ -47,7 +47,9 @@ class Scene:
         self.clock = Clock()
         self.wall = 1_700_000_000.0
         self.config = StorageConfig(
-            fsync_mode=mode, **{"disk_low_bytes": 0, "disk_reserve_bytes": 0, "segment_max_bytes": 2048, **settings}
+            fsync_mode=mode,
+            # Without tails: what is done to a file has to be seen.
+            **{"disk_low_bytes": 0, "disk_reserve_bytes": 0, "segment_max_bytes": 2048, "tail_bytes": 0, **settings},
         )
         self.topic: dict[str, str] = {}
         self.tps = list(tps)

@@ -35,9 +35,10 @@ class LogAgainstList(RuleBasedStateMachine):
         mode=st.sampled_from(FsyncMode),
         segment=st.sampled_from([1024, 2048, 1 << 20]),
         index=st.sampled_from([1, 300, 4096]),
+        tail=st.sampled_from([0, 1000, 1 << 20]),
     )
-    def begin(self, mode: FsyncMode, segment: int, index: int) -> None:
-        self.scene = Scene(mode, segment_max_bytes=segment, index_interval_bytes=index).start()
+    def begin(self, mode: FsyncMode, segment: int, index: int, tail: int) -> None:
+        self.scene = Scene(mode, segment_max_bytes=segment, index_interval_bytes=index, tail_bytes=tail).start()
 
     @rule(values=_VALUES)
     def append(self, values: list[bytes]) -> None:
