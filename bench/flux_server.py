@@ -11,7 +11,8 @@ from bench.servers import Request, Server, directory_or_temporary, end
 from flux import __version__
 
 _READY = "FLUX READY port="
-_SERVE = (sys.executable, "-c", "from flux.cli import main; main()", "serve", "--port", "0", "--log-level", "warn")
+_PYTHON = (sys.executable, "-P")  # the Flux that is installed, which may be compiled, not the sources around us
+_SERVE = (*_PYTHON, "-c", "from flux.cli import main; main()", "serve", "--port", "0", "--log-level", "warn")
 _FREE_DISK = ("disk_low_bytes=0", "disk_reserve_bytes=0")  # what is measured is not the watch over the disk
 
 
@@ -49,8 +50,10 @@ class Flux:
         self._reactor = reactor
 
     def version(self) -> str | None:
-        """Always there."""
-        return __version__
+        """Always there; it says whether it is compiled."""
+        told = "from flux.tap import is_compiled; print('compiled' if is_compiled() else 'pure Python')"
+        kind = subprocess.run([*_PYTHON, "-c", told], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        return f"{__version__}, {kind}"
 
     def durability(self, mode: str) -> str | None:
         """Its own name."""

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.reflect import qual
 
-from flux import __version__
+from flux import __version__, records
 from flux.broker import Broker
 from flux.config import Config
 from flux.disk.files import FilesDirectory
@@ -76,6 +76,11 @@ def the_reactor() -> Any:
     return reactor
 
 
+def is_compiled() -> bool:
+    """Whether this Flux was built with ``FLUX_COMPILE=1``."""
+    return not str(records.__file__).endswith(".py")
+
+
 def assemble(path: str | None, options: GivenOptions, reactor: Any) -> Process:
     """The broker that *options*, the environment and the TOML file *path* ask for.
 
@@ -91,7 +96,8 @@ def assemble(path: str | None, options: GivenOptions, reactor: Any) -> Process:
                 variables=", ".join(loaded.unknown_variables),
             )
         process = Process(build(loaded.config, reactor))
-    _log.info("runs on {reactor}", reactor=qual(type(reactor)))
+    kind = "compiled" if is_compiled() else "pure Python"
+    _log.info("{kind}, runs on {reactor}", kind=kind, reactor=qual(type(reactor)))
     return process
 
 

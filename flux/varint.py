@@ -4,7 +4,7 @@ Seven bits a byte, lowest first, the high bit says that more follow; the sign is
 """
 
 # All of one and two bytes, by their numbers: looked up, not computed.
-WRITTEN = [bytes((number << 1,)) for number in range(64)]
+WRITTEN: list[bytes] = [bytes((number << 1,)) for number in range(64)]
 WRITTEN += [bytes((number << 1 & 127 | 128, number >> 6)) for number in range(64, 8192)]
 
 

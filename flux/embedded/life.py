@@ -21,7 +21,6 @@ from flux.embedded.watching import WatchedThreads
 from flux.errors import FluxError
 from flux.listening import Listener
 from flux.loading import tcp_endpoint
-from flux.server.dispatch import Dispatch
 from flux.server.factory import FluxFactory
 
 T = TypeVar("T")
@@ -49,7 +48,7 @@ class Life:
             new_id=lambda: uuid4().hex,
         )
         self._dispatch = FailingDispatch(broker.dispatch)
-        broker.factory = FluxFactory(cast(Dispatch, self._dispatch), broker.clock, config.server)
+        broker.factory = FluxFactory(self._dispatch, broker.clock, config.server)
         self._listener: Listener
         broker.listen(self._listen)
         self._thread = Thread(

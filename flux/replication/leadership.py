@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -28,7 +29,7 @@ class Leadership:
     *Transitions*: :meth:`stored` changes the ISR; :meth:`end` is final.
     """
 
-    _logger = Logger()
+    _logger: ClassVar[Logger] = Logger()
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from types import CoroutineType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -33,7 +33,7 @@ class Dispatch:
     counts what was started, by command.
     """
 
-    _log = Logger()
+    _log: ClassVar[Logger] = Logger()
 
     def __init__(self, bindings: Mapping[str, Binding], clock: IReactorTime, request_timeout_s: float) -> None:
         self.requests: Counter[str] = Counter()
@@ -59,10 +59,11 @@ class Dispatch:
         self.requests[command] += len(correlation_ids)
         if binding.is_run:
             return iter((self._join(command, binding, correlation_ids, arguments, session),))
-        return (
-            self._start(command, binding, correlation_id, text, session)
-            for correlation_id, text in zip(correlation_ids, arguments, strict=True)
-        )
+        return self._one_by_one(lines, binding, session)
+
+    def _one_by_one(self, lines: Lines, binding: Binding, session: ISession) -> Iterator[Answer]:
+        for correlation_id, arguments in zip(lines.correlation_ids, lines.arguments, strict=True):
+            yield self._start(lines.command, binding, correlation_id, arguments, session)
 
     def expire(self, answer: Answer) -> None:
         """Answer with an error now what has waited past its deadline, and cancel its handler."""

@@ -10,7 +10,8 @@ from twisted.logger import Logger
 
 from flux.config import ServerConfig
 from flux.errors import FluxError, ShuttingDown, Throttled
-from flux.server.dispatch import Dispatch, error_lines
+from flux.server.dispatch import error_lines
+from flux.server.dispatching import Dispatching
 from flux.server.protocol import FluxProtocol
 from flux.wire.v1 import NO_ID
 
@@ -40,7 +41,7 @@ class FluxFactory(Factory):
     noisy = False
     _log = Logger()
 
-    def __init__(self, dispatch: Dispatch, clock: IReactorTime, config: ServerConfig) -> None:
+    def __init__(self, dispatch: Dispatching, clock: IReactorTime, config: ServerConfig) -> None:
         self.accepted = 0
         self.refused = 0
         self.connections: dict[FluxProtocol, str | None] = {}  # and the address each came from, if it has one

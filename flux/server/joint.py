@@ -1,7 +1,7 @@
 """One run of requests from one or many connections, from its handler's result to every connection's answer."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,7 +22,7 @@ class Joint:
     its own.
     """
 
-    _log = Logger()
+    _log: ClassVar[Logger] = Logger()
 
     def __init__(self, members: Sequence[Answer], failed: Failed) -> None:
         self._members = members

@@ -7,7 +7,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from flux.interfaces import ISession
 from flux.server.answer import Answer
-from flux.server.dispatch import TURN_S, Dispatch
+from flux.server.dispatch import TURN_S
+from flux.server.dispatching import Dispatching
 from flux.wire.v1 import MAX_CUT, Lines, cut
 
 _FLUSH_BYTES = (
@@ -28,7 +29,7 @@ class Pipeline:
 
     def __init__(
         self,
-        dispatch: Dispatch,
+        dispatch: Dispatching,
         session: ISession,
         clock: IReactorTime,
         write: Callable[[bytes], None],

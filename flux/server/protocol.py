@@ -18,7 +18,8 @@ from zope.interface import implementer
 
 from flux.config import ServerConfig
 from flux.errors import BadRequest, FluxError, MessageTooLarge
-from flux.server.dispatch import Dispatch, error_lines
+from flux.server.dispatch import error_lines
+from flux.server.dispatching import Dispatching
 from flux.server.outlet import Outlet
 from flux.server.patience import Patience
 from flux.server.pipeline import Pipeline
@@ -51,7 +52,7 @@ class FluxProtocol(LineReceiver):
     factory: "FluxFactory"
     transport: Any  # an ITransport; what else it can do is asked where it matters
 
-    def __init__(self, dispatch: Dispatch, clock: IReactorTime, config: ServerConfig) -> None:
+    def __init__(self, dispatch: Dispatching, clock: IReactorTime, config: ServerConfig) -> None:
         self.MAX_LENGTH = config.max_line_bytes
         self._dispatch = dispatch
         self._clock = clock

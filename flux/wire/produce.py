@@ -28,8 +28,18 @@ _EQUALS = ord("=")
 _FREQUENT = 4  # lines with the same beginning and ending: fewer are read as fast one by one
 
 
-@dataclass(frozen=True, slots=True)
-class Produce:
+class _Command:
+    COMMAND: ClassVar[str] = "PRODUCE"
+    USAGE: ClassVar[str] = USAGE
+    HELP: ClassVar[str] = _HELP
+
+
+class _Run(_Command):
+    OVERLAPS: ClassVar[bool] = True  # a run may start while the PRODUCEs before it wait for their acks
+
+
+@dataclass(frozen=True)
+class Produce(_Command):
     """One record to append. ``key`` None is no key, ``value`` None a tombstone, ``timestamp_ms`` None the broker's time."""
 
     topic: str
@@ -37,10 +47,6 @@ class Produce:
     value: bytes | None
     acks: Acks = DEFAULT_ACKS
     timestamp_ms: int | None = None
-
-    COMMAND: ClassVar[str] = "PRODUCE"
-    USAGE: ClassVar[str] = USAGE
-    HELP: ClassVar[str] = _HELP
 
     @classmethod
     def decode(cls, arguments: bytes) -> Self:
@@ -63,7 +69,7 @@ class Produce:
         return b"%b %b:%b%b" % (check_topic_name(self.topic).encode(), key, value, options)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Produced:
     """Where the record went, and the offset of the last committed one, -1 if there is none."""
 
@@ -82,8 +88,8 @@ class Produced:
         return cls(fields.integer("partition"), fields.integer("offset"), fields.integer("hw"))
 
 
-@dataclass(slots=True)
-class ProduceRun:
+@dataclass
+class ProduceRun(_Run):
     """Consecutive PRODUCEs as columns.
 
     ``errors`` says why some cannot be read; in their places the columns hold nothing of use. ``one_topic`` and ``one_acks`` are
@@ -98,11 +104,6 @@ class ProduceRun:
     errors: dict[int, FluxError] = field(default_factory=dict)
     one_topic: str | None = None
     one_acks: Acks | None = None
-
-    COMMAND: ClassVar[str] = Produce.COMMAND
-    USAGE: ClassVar[str] = USAGE
-    HELP: ClassVar[str] = _HELP
-    OVERLAPS: ClassVar[bool] = True  # a run may start while the PRODUCEs before it wait for their acks
 
     @classmethod
     def decode_run(cls, arguments: Sequence[bytes]) -> Self:
@@ -165,7 +166,7 @@ class ProduceRun:
         self.one_acks = self.acks[0] if shared and self.acks.count(self.acks[0]) == count else None
 
 
-@dataclass(slots=True)
+@dataclass
 class ProducedRun:
     """The answers to a run as columns. Where ``errors`` has a position, the numbers there are not looked at, but must be numbers.
 

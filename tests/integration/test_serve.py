@@ -222,7 +222,7 @@ def test_it_runs_on_a_reactor_of_its_own(tmp_path: Path) -> None:
     ):
         with BrokerProcess(tmp_path / reactor, *options) as broker:
             assert broker.stop() == 0
-            assert f"runs on {reactor}\n" in broker.log()
+            assert f", runs on {reactor}\n" in broker.log()
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_twistd_runs_it_there_too(tmp_path: Path, chosen: list[str], reactor: st
         ]
     )
     assert result.returncode == 1
-    assert f"runs on {reactor}\n" in result.stdout
+    assert f", runs on {reactor}\n" in result.stdout
 
 
 def test_it_runs_on_uvloop(tmp_path: Path) -> None:
