@@ -129,7 +129,11 @@ class Dispatch:
         """
         answer = Answer(command, correlation_ids, binding.overlaps)
         answer.deadline_s = self._clock.seconds() + self._request_timeout_s
-        self._joining.setdefault((command, session.principal), deque()).append(_Part(answer, arguments, session))
+        key = command, session.principal
+        parts = self._joining.get(key)
+        if parts is None:
+            parts = self._joining[key] = deque()
+        parts.append(_Part(answer, arguments, session))
         if not self._due:
             self._due = True
             self._clock.callLater(0, self._run_joined)

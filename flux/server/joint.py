@@ -101,9 +101,10 @@ class Joint:
         lines = replies.lines(correlation_ids).split(b"\n")
         at = 0
         for member in members:
-            end = at + len(member.correlation_ids)
-            self._arrive(member, b"\n".join(lines[at:end]) + b"\n")
-            at = end
+            count = len(member.correlation_ids)
+            own = lines[at] if count == 1 else b"\n".join(lines[at : at + count])
+            self._arrive(member, own + b"\n")
+            at += count
 
     def _arrive(self, member: Answer, lines: bytes) -> None:
         try:

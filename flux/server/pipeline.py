@@ -65,11 +65,14 @@ class Pipeline:
 
     def add(self, lines: list[bytes], size: int) -> None:
         """Complete lines, without their ends, as they were read: *size* bytes in all."""
-        for start in range(0, len(lines), MAX_CUT):
-            self._slices.append(lines[start : start + MAX_CUT])
-        self.requests += len(lines)
+        count = len(lines)
+        if count <= MAX_CUT:
+            self._slices.append(lines)
+        else:
+            self._slices.extend(lines[start : start + MAX_CUT] for start in range(0, count, MAX_CUT))
+        self.requests += count
         self.bytes += size
-        self._added += len(lines)
+        self._added += count
         self._held.append((self._added, size))
         self.advance()
 

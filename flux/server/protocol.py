@@ -117,7 +117,8 @@ class FluxProtocol(LineReceiver):
                 self._begun += chunk
                 chunk = bytes(self._begun)
                 self._begun.clear()
-            self._begun += data[end + 1 :]
+            if end + 1 < len(data):
+                self._begun += data[end + 1 :]
             self._unended.since = self._silent.since = None  # there was progress
             lines = chunk.split(b"\n")
             if len(chunk) > self.MAX_LENGTH and not self._fit(lines):
