@@ -40,9 +40,9 @@ class Room:
         self._reactor = reactor
         self._threads = Threads(reactor)
         flusher, reader = self._threads.one("bench-flusher"), self._threads.one("bench-reader")
-        at_once = self._threads.several("bench-sync", 4)
+        syncs = self._threads.several("bench-sync", 4)
         config = StorageConfig(fsync_mode=mode, disk_low_bytes=0, disk_reserve_bytes=0)
-        self.manager = LogManager(FilesDirectory(str(path)), config, reactor, time.time, flusher, reader, at_once)
+        self.manager = LogManager(FilesDirectory(str(path)), config, reactor, time.time, flusher, reader, syncs)
 
     def start(self) -> ILog:
         """The log."""

@@ -23,12 +23,12 @@ from flux.broker import Broker
 from flux.config import Config
 from flux.disk.files import FilesDirectory
 from flux.errors import FluxError
+from flux.kernel_syncs import KernelThreads
 from flux.listening import Listener
 from flux.loading import BadSetting, load, tcp_endpoint
 from flux.loading import Options as GivenOptions
 from flux.server.families import DuplicateCommand
 from flux.settings import listing
-from flux.threads import Threads
 
 _log = Logger()
 
@@ -113,7 +113,7 @@ def build(config: Config, reactor: Any) -> Broker:
         parent=FilesDirectory(os.path.dirname(data_dir)),
         clock=reactor,
         now=time.time,
-        threads=Threads(reactor),
+        threads=KernelThreads(reactor),
         new_id=lambda: uuid4().hex,
     )
     for description in config.server.endpoints or (tcp_endpoint(config.server.listen_addr),):

@@ -12,8 +12,9 @@ from twisted.python.failure import Failure
 
 from flux.disk.faults import Call, PowerCut, ProcessKilled, Stopped
 from flux.disk.memory import MemoryDisk
+from flux.interfaces import InThread, Synced, SyncJob, Syncs
 
-__all__ = ["Call", "MemoryDisk", "PowerCut", "ProcessKilled", "QueuedThread", "Stopped", "one_by_one", "run_now"]
+__all__ = ["Call", "MemoryDisk", "PowerCut", "ProcessKilled", "QueuedThread", "Stopped", "run_now", "syncs_in"]
 
 T = TypeVar("T")
 
@@ -25,9 +26,24 @@ def run_now(function: Callable[..., T], /, *args: Any) -> Deferred[T]:
     return execute(function, *args)
 
 
-def one_by_one(functions: Sequence[Callable[[], T]], /) -> list[T]:
-    """An :class:`~flux.interfaces.AtOnce` that calls one after another, in order."""
-    return [function() for function in functions]
+def syncs_in(thread: InThread) -> Syncs:
+    """:class:`~flux.interfaces.Syncs` that *thread* does, one after another, in order."""
+
+    def syncs(jobs: Sequence[SyncJob], synced: Synced, /) -> None:
+        def run() -> list[BaseException | None]:
+            return [_outcome(job) for job in jobs]
+
+        thread(run).addCallback(synced)
+
+    return syncs
+
+
+def _outcome(job: SyncJob) -> BaseException | None:
+    try:
+        job.run()
+    except BaseException as error:
+        return error
+    return None
 
 
 class QueuedThread:

@@ -1,10 +1,10 @@
-"""Threads that work side by side."""
+"""Threads that sync side by side."""
 
 import threading
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, cast
 
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.threads import Threads
@@ -12,60 +12,86 @@ from flux.threads import Threads
 PATIENCE_S = 20.0
 
 
-class SeveralTests(SynchronousTestCase):
-    """Helpers of a thread that may wait."""
+class Reactor:
+    """Takes calls from threads, and makes them when the test says so."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
+
+    def callFromThread(self, function: Callable[..., object], *args: object) -> None:
+        self._calls.put(lambda: function(*args))
+
+    def turn(self) -> None:
+        """Wait for a call and make it."""
+        self._calls.get(timeout=PATIENCE_S)()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody called."""
+        return self._calls.empty()
+
+
+class Job:
+    """Does what the test wants."""
+
+    descriptor = None
+
+    def __init__(self, run: Callable[[], object]) -> None:
+        self.run: Any = run
+
+
+class CrewTests(SynchronousTestCase):
+    """Two threads."""
 
     def setUp(self) -> None:
-        reactor: Any = MemoryReactorClock()  # it only has to be there
-        self.threads = Threads(reactor)
-        self.at_once = self.threads.several("test", 2)
+        self.reactor = Reactor()
+        self.threads = Threads(cast(Any, self.reactor))
+        self.syncs = self.threads.several("test", 2)
         self.threads.startService()
+        self.outcomes: list[Sequence[BaseException | None]] = []
 
     def tearDown(self) -> None:
         self.threads.stopService()
 
-    def test_functions_run_side_by_side(self) -> None:
-        """None of these returns before all have begun; what they return comes in their order."""
-        barrier = threading.Barrier(3)
-
-        def meet(number: int) -> int:
-            barrier.wait(PATIENCE_S)
-            return number
-
-        self.assertEqual(self.at_once([partial(meet, number) for number in range(3)]), [0, 1, 2])
-
-    def test_one_alone_bothers_nobody(self) -> None:
-        """It runs in the thread that asked; nothing asked, nothing done."""
-        self.assertEqual(self.at_once([threading.get_ident]), [threading.get_ident()])
-        nothing: list[int] = self.at_once([])
-        self.assertEqual(nothing, [])
+    def test_jobs_run_side_by_side(self) -> None:
+        """None of these ends before all have begun; their owner is told once, on the reactor's thread."""
+        barrier = threading.Barrier(2)
+        self.syncs([Job(lambda: barrier.wait(PATIENCE_S))] * 2, self.outcomes.append)
+        self.assertEqual(self.outcomes, [])
+        self.reactor.turn()
+        self.assertEqual(self.outcomes, [[None, None]])
+        self.assertTrue(self.reactor.is_idle)
 
     def test_more_than_there_are_threads_wait_for_their_turn(self) -> None:
-        """All are done when it returns."""
-        done: list[int] = []
-        self.at_once([partial(done.append, number) for number in range(50)])
-        self.assertEqual(sorted(done), list(range(50)))
+        """All have ended when it is told."""
+        ended: list[int] = []
+        self.syncs([Job(lambda: ended.append(1))] * 50, self.outcomes.append)
+        self.reactor.turn()
+        self.assertEqual((len(ended), len(self.outcomes[0])), (50, 50))
 
-    def test_a_failure_waits_for_the_others(self) -> None:
-        """Whoever relies on one thread at a time finds nobody else at work afterwards."""
-        failing = threading.Event()
-        done: list[int] = []
+    def test_one_failure_is_one_jobs(self) -> None:
+        """Whatever it is; in its place, when the others have ended too. The threads live on."""
+        failed = threading.Event()
 
         def fail() -> None:
-            failing.set()
-            raise ZeroDivisionError
+            failed.set()
+            raise SystemExit
 
-        def work() -> None:
-            failing.wait(PATIENCE_S)
-            done.append(sum(range(1_000_000)))  # takes a while
+        for _ in range(5):
+            self.syncs([Job(lambda: failed.wait(PATIENCE_S)), Job(fail)], self.outcomes.append)
+            self.reactor.turn()
+            first, second = self.outcomes.pop()
+            self.assertIsNone(first)
+            self.assertIsInstance(second, SystemExit)
 
-        self.assertRaises(ZeroDivisionError, self.at_once, [fail, work])
-        self.assertEqual(len(done), 1)
-
-    def test_no_thread_is_left(self) -> None:
-        """After the stop."""
-        before = threading.active_count()
-        self.at_once([int, int, int])
+    def test_a_stop_waits_for_what_was_begun(self) -> None:
+        """And leaves no thread."""
+        ended: list[int] = []
+        before = threading.active_count()  # they are made when they are needed
+        self.syncs([Job(lambda: ended.append(sum(range(1_000_000))))] * 5, self.outcomes.append)
         self.threads.stopService()
+        self.assertEqual(len(ended), 5)
         self.assertEqual(threading.active_count(), before)
         self.threads.startService()
+        self.reactor.turn()
+        self.assertEqual(self.outcomes, [[None] * 5])

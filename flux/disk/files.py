@@ -24,6 +24,7 @@ if sys.platform == "darwin":
 
 else:
     _datasync = os.fdatasync
+_BY_DESCRIPTOR = _datasync is os.fdatasync
 
 
 @implementer(IFile)
@@ -38,6 +39,11 @@ class File:
         self._path = path
         self._broken = False
         self.size: int = os.fstat(descriptor).st_size
+
+    @property
+    def descriptor(self) -> int | None:
+        """See :attr:`IFile.descriptor`."""
+        return self._descriptor if _BY_DESCRIPTOR and self._descriptor >= 0 else None
 
     def append(self, *chunks: bytes) -> int:
         """See :meth:`IFile.append`."""

@@ -19,6 +19,7 @@ class MemoryFile:
     """An open file of the model; dead once closed, or once its process has ended."""
 
     __slots__ = ("_broken", "_disk", "_path", "size")
+    descriptor: int | None = None
 
     def __init__(self, disk: "MemoryDisk", node: FileNode, path: str) -> None:
         self._disk = disk

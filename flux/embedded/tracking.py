@@ -27,6 +27,11 @@ class TrackedFile(File):
         self._opened = opened
         opened.add(self)
 
+    @property
+    def descriptor(self) -> int | None:
+        """See :attr:`IFile.descriptor`."""
+        return super().descriptor if self._opened.syncs else None
+
     def datasync(self) -> None:
         """See :meth:`IFile.datasync`."""
         if self._opened.syncs:

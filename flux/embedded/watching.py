@@ -1,12 +1,12 @@
 """Threads one can wait for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
-from flux.interfaces import InThread
+from flux.interfaces import InThread, Synced, SyncJob, Syncs
 from flux.threads import Threads
 
 T = TypeVar("T")
@@ -27,6 +27,20 @@ class WatchedThreads(Threads):
         def watched(function: Callable[..., T], /, *args: Any) -> Deferred[T]:
             self._pending += 1
             return in_thread(function, *args).addBoth(self._done)
+
+        return watched
+
+    def several(self, name: str, count: int) -> Syncs:
+        """See :meth:`Threads.several`."""
+        syncs = super().several(name, count)
+
+        def watched(jobs: Sequence[SyncJob], synced: Synced, /) -> None:
+            def done(errors: Sequence[BaseException | None]) -> None:
+                synced(errors)
+                self._done(None)
+
+            syncs(jobs, done)
+            self._pending += 1
 
         return watched
 

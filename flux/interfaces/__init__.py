@@ -11,7 +11,7 @@ They are imported from here. A module a room, to be read in this order: :mod:`~f
 """
 
 from flux.interfaces.alerts import AlertReceiver, IAlertHook
-from flux.interfaces.calling import AtOnce, InThread, Now
+from flux.interfaces.calling import InThread, Now, Synced, SyncJob, Syncs
 from flux.interfaces.cluster import IController, IMetadataObserver, IMetadataStore
 from flux.interfaces.commands import IBroker, ICommandFamily, ISession, Pending, Replies
 from flux.interfaces.disk import Entry, IDirectory, IFile
@@ -22,7 +22,6 @@ from flux.interfaces.storage import ICheckpoint, ILog, ILogManager
 __all__ = [
     "AlertReceiver",
     "Assignment",
-    "AtOnce",
     "Entry",
     "IAlertHook",
     "IAssignor",
@@ -47,4 +46,7 @@ __all__ = [
     "Replies",
     "Reset",
     "ResetTo",
+    "SyncJob",
+    "Synced",
+    "Syncs",
 ]

@@ -15,11 +15,29 @@ class InThread(Protocol):
         """Fire with what *function* returns, or fail with what it raises."""
 
 
-class AtOnce(Protocol):
-    """Calls functions that wait for a device, side by side. Blocks: for a thread that may. In tests: one after another."""
+class SyncJob(Protocol):
+    """Something to be made durable."""
 
-    def __call__(self, functions: Sequence[Callable[[], T]], /) -> list[T]:
-        """What each returns, in order, when the last has returned."""
+    @property
+    def descriptor(self) -> int | None:
+        """The file, if :meth:`run` is an ``fdatasync`` of it and nothing else; whoever can do that in another way may.
+
+        It stays open until the job has ended.
+        """
+
+    def run(self) -> None:
+        """Blocks: for a thread that may. :raises OSError: it is not durable, and asking again would prove nothing."""
+
+
+Synced = Callable[[Sequence[BaseException | None]], None]
+"""Told, on the reactor's thread, what became of each of some jobs, in order: an error, or None if it is durable."""
+
+
+class Syncs(Protocol):
+    """Does jobs side by side, off the reactor's thread. In tests: one after another, in a thread of the test's."""
+
+    def __call__(self, jobs: Sequence[SyncJob], synced: Synced, /) -> None:
+        """Begin *jobs*, at least one; call *synced*, once, when the last has ended. If this raises none was begun."""
 
 
 Now = Callable[[], float]

@@ -21,6 +21,9 @@ class IFile(Interface):
     """
 
     size: int = Attribute("The tracked end in bytes, which is where the next append goes.")
+    descriptor: int | None = Attribute(
+        "What the system knows it by, if ``fdatasync`` of that is all of :meth:`datasync`."
+    )
 
     def append(*chunks: bytes) -> int:
         """Write all of *chunks* at the tracked end; return the position of the first byte.

@@ -1,22 +1,18 @@
 """Group commit: one round of syncs at a time, and everybody who asks meanwhile shares the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from flux.interfaces import AtOnce, InThread
+from flux.interfaces import SyncJob, Syncs
 
 
-class SyncJob(Protocol):
+class LogJob(SyncJob, Protocol):
     """What one log wants made durable in one round."""
-
-    def run(self) -> None:
-        """In the flusher's thread. :raises OSError: it is not durable, and asking again would prove nothing."""
 
     def done(self, error: BaseException | None) -> None:
         """Back on the reactor's thread: resume whoever waited."""
@@ -25,12 +21,12 @@ class SyncJob(Protocol):
 class Dirty(Protocol):
     """A log with unsynced bytes."""
 
-    def begin_sync(self) -> SyncJob | None:
+    def begin_sync(self) -> LogJob | None:
         """All that is unsynced now; None if nothing is."""
 
 
 class Flusher:
-    """Runs rounds in one thread for the whole data directory; it has the files of a round synced side by side.
+    """Runs rounds for the whole data directory, and has the files of a round synced side by side.
 
     *Action*: :meth:`want`. A round begins at the end of the reactor turn that asked, so that all the turn's appends share it; its
     waiters are resumed, and get one turn to write again, before the next begins (measured: 7.7 k → 50 k durable appends/s).
@@ -38,14 +34,14 @@ class Flusher:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, in_thread: InThread, at_once: AtOnce) -> None:
+    def __init__(self, clock: IReactorTime, syncs: Syncs) -> None:
         self._clock = clock
-        self._in_thread = in_thread
-        self._at_once = at_once
+        self._syncs = syncs
         self._wanted: dict[Dirty, None] = {}
         self._due = False
         self._running = False
         self._idle: list[Deferred[None]] = []
+        self._round_over: list[Deferred[None]] = []
 
     def want(self, dirty: Dirty) -> None:
         """Sync *dirty* in the next round."""
@@ -56,36 +52,41 @@ class Flusher:
 
     def when_idle(self) -> Deferred[None]:
         """Fire when no round is running and none is due."""
-        idle: Deferred[None] = Deferred()
-        if self._running or self._due:
-            self._idle.append(idle)
-        else:
-            idle.callback(None)
-        return idle
+        return self._when(self._running or self._due, self._idle)
+
+    def when_round_is_over(self) -> Deferred[None]:
+        """Fire when the round that is running, if one is, has ended and its waiters know."""
+        return self._when(self._running, self._round_over)
+
+    def _when(self, later: bool, waiting: list[Deferred[None]]) -> Deferred[None]:
+        waiter: Deferred[None] = Deferred()
+        waiting.append(waiter)
+        if not later:
+            _fire(waiting)
+        return waiter
 
     def _round(self) -> None:
         self._due = False
         wanted, self._wanted = self._wanted, {}
-        jobs = [job for job in (dirty.begin_sync() for dirty in wanted) if job is not None]
+        jobs = [job for job in [dirty.begin_sync() for dirty in wanted] if job is not None]
         if not jobs:
             self._settle()
             return
         self._running = True
-        self._in_thread(self._at_once, [partial(_outcome, job.run) for job in jobs]).addErrback(
-            self._broken, jobs
-        ).addCallback(self._finish, jobs).addErrback(
-            lambda failure: self._log.failure("a flush round did not end as it should", failure)
-        )
+        try:
+            self._syncs(jobs, partial(self._finish, jobs))
+        except Exception as error:  # nothing was synced, and nobody is to wait for ever
+            self._log.failure("a flush round could not begin")
+            self._finish(jobs, [error] * len(jobs))
 
-    def _broken(self, failure: Failure, jobs: Sequence[SyncJob]) -> list[BaseException | None]:
-        """There was no thread to be had, say. What was synced is not known, so nothing was: nobody is to wait for ever."""
-        self._log.failure("a flush round broke", failure)
-        return [failure.value] * len(jobs)
-
-    def _finish(self, errors: Sequence[BaseException | None], jobs: Sequence[SyncJob]) -> None:
+    def _finish(self, jobs: Sequence[LogJob], errors: Sequence[BaseException | None]) -> None:
         self._running = False
         for job, error in zip(jobs, errors, strict=True):
-            job.done(error)
+            try:
+                job.done(error)
+            except Exception:  # a waiter's fault; the other logs' waiters are told all the same
+                self._log.failure("a flush round did not end as it should")
+        _fire(self._round_over)
         self._settle()
 
     def _settle(self) -> None:
@@ -93,14 +94,11 @@ class Flusher:
             self._due = True
             self._clock.callLater(0, self._round)
         elif not self._due:
-            idle, self._idle = self._idle, []
-            for waiter in idle:
-                waiter.callback(None)
+            _fire(self._idle)
 
 
-def _outcome(run: Callable[[], None]) -> BaseException | None:
-    try:
-        run()
-    except Exception as error:  # any failure to sync is final for that log, whatever its kind
-        return error
-    return None
+def _fire(waiting: list[Deferred[None]]) -> None:
+    waiters = waiting[:]
+    waiting.clear()
+    for waiter in waiters:
+        waiter.callback(None)

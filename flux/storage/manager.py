@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from flux.config import StorageConfig
 from flux.errors import StorageError, UnknownTopic
-from flux.interfaces import AtOnce, IDirectory, ILog, ILogManager, InThread, Now
+from flux.interfaces import IDirectory, ILog, ILogManager, InThread, Now, Syncs
 from flux.model import FsyncMode, TopicPartition
 from flux.storage.clean_shutdown import leave_mark, take_mark
 from flux.storage.closed import OpenSegments
@@ -51,7 +51,7 @@ class LogManager(Service):
         now: Now,
         in_flusher: InThread,
         in_reader: InThread,
-        at_once: AtOnce,
+        syncs: Syncs,
     ) -> None:
         self.unclean = True
         self.losses: list[tuple[TopicPartition, Loss]] = []
@@ -63,7 +63,7 @@ class LogManager(Service):
         self._checkpoints = OffsetCheckpoints(directory, in_flusher)
         self._around = Surroundings(
             directory,
-            Flusher(clock, in_flusher, at_once),
+            Flusher(clock, syncs),
             in_flusher,
             in_reader,
             self._space,
@@ -178,6 +178,7 @@ class LogManager(Service):
         try:
             # First the readers' files, or a later log of that name would be read from them.
             await around.in_reader(around.open_segments.drop, path)
+            await around.flusher.when_round_is_over()  # which may still use its files; the next one will not
             stamp_ms = int(self._now() * 1000)
             aside = await around.in_flusher(put_aside, self._directory, name, stamp_ms, files)
             if aside is None:

@@ -42,8 +42,15 @@ class LogSync:
         self._epochs_too = epochs_too
         self._done = done
 
+    @property
+    def descriptor(self) -> int | None:
+        """See :class:`~flux.interfaces.SyncJob`: nearly always, one file has grown and nothing else has changed."""
+        if len(self.chain) > 1 or self.rolling or self._epochs_too or self._parent is not None:
+            return None
+        return self.chain[0].file.descriptor
+
     def run(self) -> None:
-        """See :class:`~flux.storage.flusher.SyncJob`."""
+        """See :class:`~flux.interfaces.SyncJob`."""
         if self._epochs_too:
             sync_epochs(self._directory)
         for segment in self.chain:
@@ -60,5 +67,5 @@ class LogSync:
             write_hints(self._directory, segment, closed=True)
 
     def done(self, error: BaseException | None) -> None:
-        """See :class:`~flux.storage.flusher.SyncJob`."""
+        """See :class:`~flux.storage.flusher.LogJob`."""
         self._done(self, error)

@@ -13,11 +13,11 @@ from twisted.internet.testing import StringTransport
 from flux.broker import Broker
 from flux.config import Config, StorageConfig
 from flux.disk.memory import MemoryDisk
-from flux.interfaces import AtOnce, InThread
+from flux.interfaces import InThread, Syncs
 from flux.model import TopicPartition
 from flux.replication.partition import Partition
 from flux.server.protocol import FluxProtocol
-from flux.testing import QueuedThread, one_by_one
+from flux.testing import QueuedThread, syncs_in
 from tests.server.scene import request_line, shown
 
 _MOST_ROUNDS = 1000  # of threads and reactor: settle() ends, even when each leads to another
@@ -33,8 +33,8 @@ class Threads(Service):
         self.queues.append(QueuedThread())
         return self.queues[-1]
 
-    def several(self, name: str, count: int) -> AtOnce:
-        return one_by_one
+    def several(self, name: str, count: int) -> Syncs:
+        return syncs_in(self.one(name))
 
 
 class Connection:

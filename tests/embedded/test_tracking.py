@@ -49,4 +49,5 @@ class Tracking(SynchronousTestCase):
         """Not even whether there is one: a directory that is gone cannot be synced."""
         lazy = TrackedDirectory(self.directory.path, Opened(syncs=False)).child("gone")
         lazy.sync()
+        self.assertIsNone(TrackedDirectory(self.directory.path, Opened(syncs=False)).create("a").descriptor)
         self.assertRaises(FileNotFoundError, self.directory.child("gone").sync)

@@ -35,7 +35,7 @@ from flux.replication.isr import Limits
 from flux.replication.partition import Partition
 from flux.storage.checkpoint import Checkpoint
 from flux.storage.manager import LogManager
-from flux.testing import one_by_one, run_now
+from flux.testing import run_now, syncs_in
 
 T = TypeVar("T")
 GROUP_LOG = TopicPartition("__consumer_offsets", 0)
@@ -179,7 +179,7 @@ class Scene:
         self._lives += 1
         self.topics.forget_observers()
         self.manager = LogManager(
-            root, self._storage, self.clock, self.now, self._in_thread, self._in_thread, one_by_one
+            root, self._storage, self.clock, self.now, self._in_thread, self._in_thread, syncs_in(self._in_thread)
         )
         self.manager.startService()
         self.partitions = Table(self.topics, self.manager, self.clock, self._held)

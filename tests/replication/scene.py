@@ -19,7 +19,7 @@ from flux.replication.manager import ReplicaManager
 from flux.replication.partition import Partition
 from flux.storage.checkpoint import Checkpoint
 from flux.storage.manager import LogManager
-from flux.testing import MemoryDisk, one_by_one, run_now
+from flux.testing import MemoryDisk, run_now, syncs_in
 
 TP = TopicPartition("orders", 0)
 MAX_BYTES = 1 << 20
@@ -28,7 +28,7 @@ MAX_BYTES = 1 << 20
 def storage_on(root: MemoryDirectory, clock: Clock, mode: FsyncMode, thread: InThread = run_now) -> LogManager:
     """A storage room that does its disk work in *thread*."""
     config = StorageConfig(fsync_mode=mode, disk_low_bytes=0, disk_reserve_bytes=0)
-    return LogManager(root, config, clock, clock.seconds, thread, thread, one_by_one)
+    return LogManager(root, config, clock, clock.seconds, thread, thread, syncs_in(thread))
 
 
 def turn(clock: Clock, times: int = 6) -> None:

@@ -53,6 +53,10 @@ class _File:
     def size(self) -> int:
         return int(self._file.size)
 
+    @property
+    def descriptor(self) -> int | None:
+        return None  # or nothing would be asked of the layer
+
     def append(self, *chunks: bytes) -> int:
         return int(self._file.append(*chunks))
 

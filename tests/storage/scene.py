@@ -16,7 +16,7 @@ from flux.disk.memory import MemoryDirectory, MemoryDisk
 from flux.interfaces import IDirectory, ILog, InThread
 from flux.model import FsyncMode, Record, TopicPartition
 from flux.storage.manager import LogManager
-from flux.testing import QueuedThread, one_by_one, run_now
+from flux.testing import QueuedThread, run_now, syncs_in
 
 TP = TopicPartition("orders", 0)
 DIRECTORY = "orders-0"
@@ -30,7 +30,7 @@ T = TypeVar("T")
 class Scene:
     """One broker's storage over many lives: :meth:`start`, :meth:`stop`, :meth:`kill`, :meth:`cut`.
 
-    With *queued* the flusher's and the reader's thread work only when told (:meth:`work`), else at once.
+    With *queued* the syncs and the flusher's and the reader's thread work only when told (:meth:`work`), else at once.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Scene:
         self.through = through
         self.manager: LogManager
         self.logs: dict[TopicPartition, ILog] = {}
+        self.syncer: InThread = run_now
         self.flusher: InThread = run_now
         self.reader: InThread = run_now
 
@@ -83,9 +84,10 @@ class Scene:
     def prepare(self) -> LogManager:
         """A manager that is not started yet."""
         self.logs = {}
-        self.flusher, self.reader = (QueuedThread(), QueuedThread()) if self.queued else (run_now, run_now)
+        self.syncer, self.flusher, self.reader = (QueuedThread() if self.queued else run_now for _ in range(3))
         directory = self.through(self.root)
-        self.manager = LogManager(directory, self.config, self.clock, self.now, self.flusher, self.reader, one_by_one)
+        syncs = syncs_in(self.syncer)
+        self.manager = LogManager(directory, self.config, self.clock, self.now, self.flusher, self.reader, syncs)
         return self.manager
 
     def open(self, tp: TopicPartition) -> ILog:
@@ -157,7 +159,7 @@ class Scene:
 
     def work(self) -> None:
         """Let the queued threads do what they were asked."""
-        for thread in (self.flusher, self.reader):
+        for thread in (self.syncer, self.flusher, self.reader):
             if isinstance(thread, QueuedThread):
                 thread.perform_all()
 

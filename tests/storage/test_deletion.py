@@ -146,6 +146,20 @@ class Deleting(SynchronousTestCase):
         self.successResultOf(deleted)
         self.assertEqual(scene.open(TP).end_offset, 0)
 
+    def test_files_stay_open_for_the_round_that_uses_them(self) -> None:
+        """A descriptor closed under it could be another file's by the time it is synced."""
+        scene = Scene(queued=True).start()
+        scene.put(b"a")
+        scene.clock.advance(0)  # the round is under way
+        deleted = scene.manager.delete(TP)
+        for thread in (scene.reader, scene.flusher):
+            thread.perform_all()  # type: ignore[attr-defined]  # this scene's threads are queued
+        self.assertNotEqual(scene.disk.opened, {})
+        self.assertIn(str(TP), [entry.name for entry in scene.root.list()])
+        scene.turn()
+        self.successResultOf(deleted)
+        self.assertEqual([name for name in (entry.name for entry in scene.root.list()) if name.startswith(str(TP))], [])
+
     def test_a_failing_disk_is_told(self) -> None:
         """The log stays on the disk, and can be deleted later."""
         scene = self.filled()

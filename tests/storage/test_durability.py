@@ -27,7 +27,7 @@ class Waiting(SynchronousTestCase):
         during = scene.log.flush()
         scene.put(b"b")
         later = scene.log.flush()
-        scene.flusher.perform()  # type: ignore[attr-defined]  # this scene's threads are queued
+        scene.syncer.perform()  # type: ignore[attr-defined]  # this scene's threads are queued
         self.assertNoResult(during)
         self.assertEqual(scene.log.flushed.value, 1)
         scene.turn()

@@ -1,19 +1,19 @@
 """Group commit: one round at a time, shared by all who ask meanwhile."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from flux.interfaces import Synced, SyncJob
 from flux.storage.flusher import Flusher
-from flux.testing import QueuedThread, one_by_one
-
-T = TypeVar("T")
+from flux.testing import QueuedThread, syncs_in
 
 
 class Job:
     """One sync; ``outcome`` is what done() was told, False before."""
+
+    descriptor = None
 
     def __init__(self, error: Exception | None, then: Callable[[], None]) -> None:
         self.outcome: BaseException | bool | None = False
@@ -48,7 +48,7 @@ class Log:
 class Rounds(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.thread = Clock(), QueuedThread()
-        self.flusher = Flusher(self.clock, self.thread, one_by_one)
+        self.flusher = Flusher(self.clock, syncs_in(self.thread))
         self.logs = [Log(), Log(), Log()]
 
     def test_a_turn_shares_a_round(self) -> None:
@@ -123,37 +123,50 @@ class Rounds(SynchronousTestCase):
         self.thread.perform()
         self.successResultOf(idle)
 
+    def test_the_end_of_a_round_is_told(self) -> None:
+        """When its logs know; whether another is due makes no difference."""
+        self.successResultOf(self.flusher.when_round_is_over())
+        self.flusher.want(self.logs[0])
+        self.successResultOf(self.flusher.when_round_is_over())  # it is not running yet
+        self.clock.advance(0)
+        over = self.flusher.when_round_is_over().addCallback(lambda _: self.logs[0].jobs[0].outcome)
+        self.flusher.want(self.logs[1])
+        self.assertNoResult(over)
+        self.thread.perform()
+        self.assertIsNone(self.successResultOf(over))
+
     def test_a_waiter_that_raises_stops_nobody(self) -> None:
-        """It is reported; the next round comes when asked for."""
+        """It is reported; the others of the round are told, and the next round comes when asked for."""
 
         def burst() -> None:
             raise RuntimeError("a waiter broke")
 
         self.logs[0].then = burst
         self.flusher.want(self.logs[0])
+        self.flusher.want(self.logs[2])
         self.clock.advance(0)
         self.thread.perform()
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertIsNone(self.logs[2].jobs[0].outcome)
         self.flusher.want(self.logs[1])
         self.clock.advance(0)
         self.thread.perform()
         self.assertEqual(len(self.logs[1].jobs), 1)
 
     def test_a_round_that_breaks_is_a_failure_of_its_logs(self) -> None:
-        """No thread could be had, say: nobody waits for ever, and the next round is tried."""
+        """Whoever is to sync cannot, say: nobody waits for ever, and the next round is tried."""
         broken = True
 
-        def at_once(functions: Sequence[Callable[[], T]], /) -> list[T]:
+        def syncs(jobs: Sequence[SyncJob], synced: Synced, /) -> None:
             if broken:
                 raise RuntimeError("can't start new thread")
-            return one_by_one(functions)
+            syncs_in(self.thread)(jobs, synced)
 
-        flusher = Flusher(self.clock, self.thread, at_once)
+        flusher = Flusher(self.clock, syncs)
         first, second, third = self.logs
         for log in (first, second):
             flusher.want(log)
         self.clock.advance(0)
-        self.thread.perform()
         for log in (first, second):
             self.assertIsInstance(log.jobs[0].outcome, RuntimeError)
         self.flushLoggedErrors(RuntimeError)
