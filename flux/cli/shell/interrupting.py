@@ -33,6 +33,7 @@ class Interruptions:
         self._is_held = False
         self._pending: int | None = None
         self._before: list[tuple[int, Any]] = []
+        self._timer_before = (0.0, 0.0)  # seconds left, and between two
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -49,7 +50,7 @@ class Interruptions:
         if threading.current_thread() is threading.main_thread():  # others cannot, and no signal reaches them
             self._before = [(number, signal.signal(number, self._stop)) for number in _SIGNALS]
             self._before.append((signal.SIGALRM, signal.signal(signal.SIGALRM, _do_nothing)))
-            signal.setitimer(signal.ITIMER_REAL, _NUDGE_S, _NUDGE_S)
+            self._timer_before = signal.setitimer(signal.ITIMER_REAL, _NUDGE_S, _NUDGE_S)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,6 +58,8 @@ class Interruptions:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before:
             signal.signal(number, handler)
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, *self._timer_before)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if not self._is_held or self._pending is not None:
