@@ -45,12 +45,12 @@ def _imported() -> list[str]:
     ]
 
 
-# Beside the sources compiled modules would hide every change that is made to them.
+# Beside the sources, in an editable install, compiled modules would hide every change that is made to them.
 compiled = bool(os.environ.get("FLUX_COMPILE")) and "editable_wheel" not in sys.argv
+# Then we are only asked what it takes to build, of which nothing may be there yet.
+is_asked = bool({"egg_info", "dist_info"} & set(sys.argv))
 extensions = []
-if compiled and not {"egg_info", "dist_info"} & set(
-    sys.argv
-):  # those ask what it takes to build, of which nothing may be there yet
+if compiled and not is_asked:
     from mypyc.build import mypycify
 
     extensions = mypycify(COMPILED, group_name="flux")

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any, ClassVar, cast
 from uuid import uuid4
 
@@ -78,7 +79,7 @@ def the_reactor() -> Any:
 
 def is_compiled() -> bool:
     """Whether this Flux was built with ``FLUX_COMPILE=1``."""
-    return not str(records.__file__).endswith(".py")
+    return str(records.__file__).endswith(tuple(EXTENSION_SUFFIXES))
 
 
 def assemble(path: str | None, options: GivenOptions, reactor: Any) -> Process:

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_NUDGE_S = 0.25
+_NUDGE_S = 0.25  # by so much a signal may come late
 
 
 class Stop(KeyboardInterrupt):
@@ -54,12 +54,12 @@ class Interruptions:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        if not self._before:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)  # before its handler goes: without one it would end the process
         for number, handler in self._before:
             signal.signal(number, handler)
-        if self._before:
-            signal.setitimer(signal.ITIMER_REAL, *self._timer_before)
+        signal.setitimer(signal.ITIMER_REAL, *self._timer_before)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if not self._is_held or self._pending is not None:
