@@ -1,16 +1,29 @@
 """What consumers see of a log: the part below the high watermark."""
 
+from typing import NamedTuple
+
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from flux.errors import FluxError, OffsetOutOfRange
 from flux.interfaces import ILog
 from flux.model import Fetched, TopicPartition
 from flux.watermark import Watermark
 
+_SOON_S = 1e-6  # a clock's rounding
 _REREAD_S = 0.01  # a fetch short of min_bytes reads again at most this often: a read per append would be quadratic
+
+
+class _Parked(NamedTuple):
+    """A fetch that waits for the watermark to rise above ``above``; whatever is there then will do."""
+
+    offset: int
+    max_bytes: int
+    above: int
+    deadline_s: float
 
 
 class VisibleLog:
@@ -25,6 +38,11 @@ class VisibleLog:
         self._log = log
         self._clock = clock
         self._no_waiting: FluxError | None = None  # why nobody may be parked any more
+        self._parked: dict[Deferred[Fetched], _Parked] = {}
+        # One for all who are parked. It runs on when they are served, for most come back soon, to wait as long: to cancel it and
+        # begin another for each record takes 4 µs.
+        self._timer: IDelayedCall | None = None
+        self.watermark.observe(self._rose)
 
     def fetch(self, offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> "Deferred[Fetched]":
         """See :meth:`flux.interfaces.IPartition.fetch`."""
@@ -40,6 +58,10 @@ class VisibleLog:
             return log.read(offset, max_bytes, visible).addCallback(self._fetched, offset, visible)
         if max_wait_s <= 0:
             return succeed(self._fetched(b"", offset, visible))
+        if min_bytes <= 1:
+            now_s = self._clock.seconds()
+            parked = _Parked(offset, max_bytes, max(visible, offset), now_s + max_wait_s)
+            return self._park(parked, Deferred(self._forget), now_s)
         return Deferred.fromCoroutine(self._fetch_when_there(offset, max_bytes, max_wait_s, min(min_bytes, max_bytes)))
 
     def offset_for(self, timestamp_ms: int) -> "Deferred[tuple[int, int] | None]":
@@ -50,16 +72,91 @@ class VisibleLog:
 
     def release(self, reason: FluxError) -> None:
         """Fail every parked fetch with *reason*, and park none from now on."""
-        self._no_waiting = reason
+        self._park_nobody(reason)
         self.watermark.release(reason)
 
     def close(self, reason: FluxError) -> None:
         """The same, and the watermark rises no more."""
-        self._no_waiting = reason
+        self._park_nobody(reason)
         self.watermark.fail(reason)
 
     def _fetched(self, data: bytes, offset: int, visible: int) -> Fetched:
         return Fetched(offset, data, visible, self._log.start_offset)
+
+    # --- parked until anything is there
+
+    def _park(self, parked: _Parked, fetch: "Deferred[Fetched]", now_s: float) -> "Deferred[Fetched]":
+        """Have *fetch* fire when the watermark has risen, or in time."""
+        if self._no_waiting is not None:
+            fetch.errback(self._no_waiting.with_traceback(None))
+        else:
+            self._parked[fetch] = parked
+            self._wake_by(parked.deadline_s, now_s)
+        return fetch
+
+    def _rose(self, visible: int) -> None:
+        if not self._parked:
+            return
+        for fetch in [fetch for fetch, parked in self._parked.items() if parked.above < visible]:
+            parked = self._parked.pop(fetch, None)  # one served before it may have cancelled it
+            if parked is None:
+                continue
+            try:
+                reading = self._log.read(parked.offset, parked.max_bytes, visible)
+            except Exception:  # it costs this fetch, not those behind it, nor whoever raised the watermark
+                fetch.errback()
+            else:
+                reading.addCallbacks(self._read, self._unread, (fetch, parked, visible), {}, (fetch,))
+
+    def _read(self, data: bytes, fetch: "Deferred[Fetched]", parked: _Parked, visible: int) -> None:
+        if fetch.called:  # cancelled meanwhile
+            return
+        if data or parked.deadline_s <= (now_s := self._clock.seconds()):
+            fetch.callback(self._fetched(data, parked.offset, visible))
+        else:  # the log has a gap there
+            self._park(parked._replace(above=visible), fetch, now_s)
+            self._rose(self.watermark.value)
+
+    def _unread(self, failure: Failure, fetch: "Deferred[Fetched]") -> None:
+        if not fetch.called:
+            fetch.errback(failure)
+
+    def _time_is_over(self) -> None:
+        self._timer = None
+        over_s = self._clock.seconds() + _SOON_S
+        for fetch in [fetch for fetch, parked in self._parked.items() if parked.deadline_s <= over_s]:
+            parked = self._parked.pop(fetch, None)
+            if parked is not None:
+                fetch.callback(self._fetched(b"", parked.offset, self.watermark.value))
+        if self._parked:  # also if one who came back has begun a timer: his time may be over later than theirs
+            self._wake_by(min(parked.deadline_s for parked in self._parked.values()), self._clock.seconds())
+
+    def _wake_by(self, deadline_s: float, now_s: float) -> None:
+        """Have the timer run no later than that."""
+        if self._timer is None:
+            self._timer = self._clock.callLater(max(deadline_s - now_s, 0), self._time_is_over)
+        elif deadline_s < self._timer.getTime():
+            self._timer.reset(max(deadline_s - now_s, 0))
+
+    def _forget(self, fetch: "Deferred[Fetched]") -> None:
+        self._parked.pop(fetch, None)
+        if not self._parked:
+            self._stop_timer()
+
+    def _park_nobody(self, reason: FluxError) -> None:
+        self._no_waiting = reason
+        self._stop_timer()
+        parked, self._parked = self._parked, {}
+        for fetch in parked:
+            if not fetch.called:  # one told before it may have cancelled it
+                fetch.errback(Failure(reason))
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    # --- parked until so much is there
 
     async def _fetch_when_there(self, offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> Fetched:
         deadline = self._clock.seconds() + max_wait_s

@@ -6,6 +6,7 @@ from flux.batch import encode
 from flux.commands.fetch import MAX_FETCH_BYTES, MAX_WAIT_S
 from flux.config import ClusterConfig, Config
 from flux.crc32c import crc32c
+from flux.errors import ShuttingDown
 from flux.model import Acks, Role, TopicPartition
 from tests.commands.scene import Scene
 
@@ -221,15 +222,41 @@ class WaitTests(SynchronousTestCase):
         self.assertEqual(other.answers(), [b"2 pong=true"])
 
     def test_a_lost_connection_takes_its_parked_fetch_along(self) -> None:
-        """Nobody is woken for it later."""
+        """Nobody is woken for it later, whatever it waits for."""
         other = self.scene.connect()
         timers = len(self.scene.clock.getDelayedCalls())
-        self.scene.client.send(b"1 CONSUME t 2 0 wait_ms=1000")
-        self.assertEqual(len(self.scene.clock.getDelayedCalls()), timers + 1)
-        self.scene.client.protocol.connectionLost()
-        self.assertEqual(len(self.scene.clock.getDelayedCalls()), timers)
-        other.ask(b"1 PRODUCE t user1:a")
-        self.assertEqual(self.scene.client.answers(), [])
+        for options in (b"", b" order=any", b" reset=latest", b" min_bytes=1000"):
+            offset = 9 if b"reset" in options else 0
+            client = self.scene.connect()
+            client.send(b"1 CONSUME t 2 %d wait_ms=1000%b" % (offset, options))
+            self.assertEqual(len(self.scene.clock.getDelayedCalls()), timers + 1)
+            client.protocol.connectionLost()
+            self.assertEqual(len(self.scene.clock.getDelayedCalls()), timers)
+            self.assertEqual(client.answers(), [])
+        self.assertEqual(other.ask(b"1 PRODUCE t user1:a"), [b"1 partition=2 offset=0 hw=0"])
+        self.assertEqual(client.answers(), [])
+
+    def test_a_stop_answers_whoever_is_parked(self) -> None:
+        """And whoever would be, but not with silence."""
+        self.scene.client.send(
+            b"1 CONSUME t 2 0 wait_ms=1000 order=any", b"2 CONSUME t 2 9 wait_ms=1000 reset=latest order=any"
+        )
+        self.scene.broker.partitions.release_waits(ShuttingDown("bye"))
+        self.assertEqual(self.scene.client.answers(), [b"1 SHUTTING_DOWN", b"2 SHUTTING_DOWN"])
+        self.assertEqual(self.scene.ask(b"3 CONSUME t 2 0 wait_ms=1000"), [b"3 SHUTTING_DOWN"])
+
+    def test_the_next_request_of_a_connection_may_wait_too(self) -> None:
+        """It is parked within the wake-up of the one before it, and misses nothing."""
+        self.scene.client.send(*[b"%d CONSUME t 2 %d wait_ms=1000" % (offset, offset) for offset in range(4)])
+        other = self.scene.connect()
+        for number in range(3):
+            other.ask(b"1 PRODUCE t user1:%d" % number)
+            self.assertEqual(
+                self.scene.client.answers(),
+                [b"%d messages=%d:%d hw=%d next=%d log_start=0" % (number, number, number, number, number + 1)],
+            )
+        self.scene.clock.advance(1)
+        self.assertEqual(self.scene.client.answers(), [b"3 messages= hw=2 next=3 log_start=0"])
 
 
 class GapTests(SynchronousTestCase):
