@@ -29,9 +29,12 @@ COMPILED = [
     "flux/varint.py",
     "flux/watermark.py",
     "flux/wire/encoding.py",
+    "flux/wire/fetch.py",
+    "flux/wire/fields.py",
     "flux/wire/produce.py",
     "flux/wire/produce_line.py",
     "flux/wire/v1.py",
+    "flux/wire/values.py",
 ]
 
 

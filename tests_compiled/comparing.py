@@ -28,6 +28,7 @@ NAMES = [
     "flux.storage.segment",
     "flux.varint",
     "flux.wire.encoding",
+    "flux.wire.fetch",
     "flux.wire.produce",
     "flux.wire.produce_line",
     "flux.wire.v1",

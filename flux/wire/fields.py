@@ -93,6 +93,11 @@ class Arguments:
                 raise BadRequest(f"option: {name!r} is not known here, {', '.join(names)} are; {self._usage()}")
         return Options(given, self._usage)
 
+    def rest(self) -> bytes:
+        """The remaining words, as another :class:`Arguments` may read them."""
+        words, self._next = self._words[self._next :], len(self._words)
+        return b" ".join(words)
+
     def settings(self) -> dict[str, str]:
         """The remaining words, each ``name=value`` with any name, none twice; names in lower case."""
         return {name: read_text(name, value) for name, value in self._pairs().items()}

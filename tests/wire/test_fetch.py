@@ -108,6 +108,17 @@ class Consuming(SynchronousTestCase):
             message = str(self.assertRaises(BadRequest, Consume.decode, text))
             self.assertTrue(message.startswith(named), f"{text!r}: {message}")
 
+    def test_options_are_read_again_as_they_were(self) -> None:
+        """Also those too long to be remembered, and those that are refused."""
+        for _ in range(3):
+            self.assertEqual(
+                Consume.decode(b"t 2 0 wait_ms=7\tenc=b64"), Consume("t", 2, 0, wait_ms=7, enc=Encoding.B64)
+            )
+            self.assertEqual(Consume.decode(b"u 1 4 wait_ms=7"), Consume("u", 1, 4, wait_ms=7))
+            self.assertEqual(Consume.decode(b"u 1 4 wait_ms=%b7" % (b"0" * 1000)), Consume("u", 1, 4, wait_ms=7))
+            message = str(self.assertRaises(BadRequest, Consume.decode, b"u 1 4 wait_ms=x"))
+            self.assertTrue(message.startswith("wait_ms: 'x'"), message)
+
     def test_only_order_any_may_be_overtaken(self) -> None:
         """And how long it may park is told in seconds."""
         self.assertFalse(Consume.decode(b"t 0 0 wait_ms=1500").overtakable)
