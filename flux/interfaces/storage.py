@@ -57,6 +57,9 @@ class ILog(Interface):
         :raises OffsetOutOfRange: *offset* is below the start or above the end.
         """
 
+    def read_newest(offset: int, max_bytes: int, end: int) -> bytes:
+        """What :meth:`read` would fire with, if it is at hand in memory; else empty, and only :meth:`read` knows."""
+
     def scan(offset: int) -> "Iterator[bytes]":
         """All whole batches from the one holding *offset* on, in pieces, on this thread: for start-up, when nobody else waits."""
 

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -190,7 +190,14 @@ class Log:
         """See :class:`~flux.interfaces.ILog`."""
         if not self.start_offset <= offset <= self.end_offset:
             return fail(self._out_of_range(offset))
+        if data := self.read_newest(offset, max_bytes, end):
+            return succeed(data)
         return self._reader.read(offset, max_bytes, end).addErrback(self._unreadable, offset)
+
+    def read_newest(self, offset: int, max_bytes: int, end: int) -> bytes:
+        """See :class:`~flux.interfaces.ILog`."""
+        segments = self._segments
+        return segments.tail.read(offset, max_bytes, end) if offset >= segments.start_offset else b""
 
     def scan(self, offset: int) -> Iterator[bytes]:
         """See :class:`~flux.interfaces.ILog`."""

@@ -23,6 +23,9 @@ class EmptyLog:
 
     start_offset = end_offset = reads = 0
 
+    def read_newest(self, offset: int, max_bytes: int, end: int) -> bytes:
+        return b""
+
     def read(self, offset: int, max_bytes: int, end: int) -> "Deferred[bytes]":
         self.reads += 1
         return succeed(b"")

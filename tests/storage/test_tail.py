@@ -84,6 +84,20 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(self.offsets(0), list(range(8)))
         self.assertEqual(self.offsets(7), [7])
 
+    def test_what_is_at_hand_is_what_a_read_would_find(self) -> None:
+        """Or nothing: where the log begins later meanwhile, at its end, and where only the file has it."""
+        scene = self.scene
+        scene.fill(4)
+        log = scene.log
+        for offset in range(8):
+            for end in range(offset + 1, 9):
+                self.assertEqual(log.read_newest(offset, 100, end), scene.done(log.read(offset, 100, end)))
+        self.assertEqual([log.read_newest(8, 100, 8), log.read_newest(9, 100, 9)], [b"", b""])
+        scene.done(log.move_start(3))
+        self.assertEqual(log.read_newest(2, 100, 8), b"")
+        self.assertEqual([record.offset for record in decode(log.read_newest(3, 1 << 20, 8), 3)], [3, 4, 5, 6, 7])
+        self.assertEqual(Scene().start().log.read_newest(0, 100, 8), b"")
+
     def test_what_was_cut_is_not_shown(self) -> None:
         """Neither when something else stands in its place nor when offsets go on where they had been."""
         for base in (4, 8):
