@@ -29,9 +29,12 @@ NAMES = [
     "flux.varint",
     "flux.wire.encoding",
     "flux.wire.fetch",
+    "flux.wire.fields",
+    "flux.wire.fetch",
     "flux.wire.produce",
     "flux.wire.produce_line",
     "flux.wire.v1",
+    "flux.wire.values",
 ]
 
 # Where a C integer of some width, or mypyc's tagged one of 63 bits, ends and something else begins.
