@@ -30,7 +30,6 @@ NAMES = [
     "flux.wire.encoding",
     "flux.wire.fetch",
     "flux.wire.fields",
-    "flux.wire.fetch",
     "flux.wire.produce",
     "flux.wire.produce_line",
     "flux.wire.v1",

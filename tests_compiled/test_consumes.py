@@ -21,6 +21,24 @@ OTHERS = [
 WORDS = st.sampled_from(NUMBERS) | st.sampled_from(CHOICES) | st.sampled_from(OTHERS) | st.binary(max_size=3)
 PLACES = st.sampled_from([b"t 0 0", b" t\t1  2", b"t 0", b"__t 0 0", b"t -1 0", b"t 0 9223372036854775808", b""])
 VALUES = FIELDS | st.sampled_from([b" hw=", b"a,b", b"%2C", b"\n", b"\r\0"])
+PIECES = st.sampled_from(
+    [
+        b"0:a",
+        b",",
+        b"1:",
+        b" ",
+        b" hw=",
+        b"hw=",
+        b"next=",
+        b"[1 2]",
+        b"%2C",
+        b"%",
+        b"-7",
+        b"\xff",
+        b" keys=0:k",
+        b" tombstones=[0]",
+    ]
+)
 ROWS = st.lists(st.tuples(INTEGERS, VALUES, VALUES, INTEGERS), max_size=6)
 
 
@@ -55,6 +73,16 @@ def test_an_answer_is_written_and_read_alike(
 
     compare("flux.wire.fetch", written)
     compare("flux.wire.fetch", read)
+
+
+@same
+@given(st.lists(PIECES, max_size=8).map(b"".join), st.booleans())
+def test_what_is_no_answer_is_refused_alike(text: bytes, whole: bool) -> None:
+    """In the same words, whichever field is wrong."""
+    answer = b"messages=%b hw=3 next=4 log_start=0" % text if whole else text
+    compare("flux.wire.fetch", lambda fetch: fetch.Consumed.decode(answer).encode())
+    compare("flux.wire.fields", lambda fields: fields.Payload(answer).integers("next"))
+    compare("flux.wire.fields", lambda fields: fields.Payload(answer).percent("hw"))
 
 
 def _shown(request: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests_compiled.comparing import INT64, INTEGERS, compare, outcome, same
+from tests_compiled.comparing import EDGES, INT64, INTEGERS, compare, outcome, same
 
 
 @same
@@ -83,6 +83,23 @@ def test_encodings_agree(text: bytes) -> None:
     compare("flux.wire.encoding", lambda encoding: [one.length(text) for one in encoding.Encoding])
     compare("flux.wire.encoding", lambda encoding: encoding.Encoding.PCT.decode("key", text))
     compare("flux.wire.encoding", lambda encoding: encoding.Encoding.B64.decode("value", text))
+
+
+SPELLINGS = st.sampled_from(
+    [b"+1", b"-0", b"007", b"0" * 40 + b"2", b"1e3", b"", b"-", "٣".encode(), *(b"%d" % number for number in EDGES)]
+)
+WRITABLE = st.text(max_size=3) | st.booleans() | INTEGERS | st.lists(INTEGERS, max_size=3)
+
+
+@same
+@given(SPELLINGS | st.binary(max_size=25), INT64, INT64, WRITABLE)
+def test_words_are_read_and_written_alike(word: bytes, minimum: int, maximum: int, value: object) -> None:
+    """The leaves of the grammar: numbers within and without bounds, names, topics."""
+    compare("flux.wire.values", lambda values: values.read_integer("field", word))
+    compare("flux.wire.values", lambda values: values.read_integer("field", word, minimum, maximum))
+    compare("flux.wire.values", lambda values: values.read_name("field", word))
+    compare("flux.wire.values", lambda values: values.read_topic(word))
+    compare("flux.wire.values", lambda values: values.write_word("field", value))
 
 
 RISING = st.sets(st.integers(0, 9) | st.sampled_from([1 << 31, (1 << 32) - 1]), max_size=6).map(sorted)
