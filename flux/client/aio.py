@@ -157,7 +157,11 @@ class AsyncFluxClient:
             await connection.gone.wait()
 
     async def __aenter__(self) -> Self:
-        await self.connect()
+        try:
+            await self.connect()
+        except BaseException:
+            await self.close()  # nobody leaves what he did not enter
+            raise
         return self
 
     async def __aexit__(

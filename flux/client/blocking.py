@@ -140,7 +140,11 @@ class BlockingClient:
         self._switchboard.close()
 
     def __enter__(self) -> Self:
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            self.close()  # nobody leaves what he did not enter
+            raise
         return self
 
     def __exit__(

@@ -64,6 +64,10 @@ class World(ABC):
         """Have a producer send a record; its acknowledgement."""
         return face.start("send", *args, **options)
 
+    def enter(self, face: Face) -> None:
+        """Begin a ``with`` of it."""
+        face.start("__aenter__").result(PATIENCE_S)
+
     @abstractmethod
     def start(self, call: Callable[[], Any]) -> "Future[Any]":
         """Make *call* there; what it returns, or what comes of that."""
@@ -95,6 +99,9 @@ class BlockingWorld(World):
             return result.result(PATIENCE_S) if isinstance(result, Future) else result
 
         return self._pool.submit(made)
+
+    def enter(self, face: Face) -> None:
+        face.start("__enter__").result(PATIENCE_S)
 
     def send(self, face: Face, *args: Any, **options: Any) -> "Future[Any]":
         acknowledged: Future[Any] = face.target.send(*args, **options)
