@@ -115,7 +115,7 @@ class StorageConfig:
     index_interval_bytes: int = setting(4096, "Log bytes between two index entries.", minimum=1)
     tail_bytes: int = setting(
         8 << 20,
-        "Bytes of the newest batches of all logs together that stay in memory, for those who follow a log's end; 0: none.",
+        "Memory for the newest batches of all logs together, for those who follow a log's end; 0: none.",
         minimum=0,
     )
     checkpoint_interval_ms: int = setting(60000, "How often recovery points are saved.", minimum=10)

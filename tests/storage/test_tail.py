@@ -1,12 +1,14 @@
 """The newest batches in memory: the same answers as from the file, and never more memory than allowed."""
 
 import errno
+import itertools
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from flux.batch import decode
+from flux.batch import decode, encode
 from flux.model import FsyncMode
 from flux.storage.tail import Tail, Tails
 from tests.storage.scene import FIRST, TP, Scene
@@ -45,27 +47,43 @@ class TailTests(SynchronousTestCase):
         newest = bool(placed) and placed[-1][0] <= offset < min(end, visible) and len(placed[-1][2]) <= _LIMIT
         found = tail.read(offset, max_bytes, visible)
         self.assertIn(found, (due, due if newest else b""))
-        self.assertLessEqual(tail.size, _LIMIT)
+        self.assertLessEqual(tail.memory_bytes, _LIMIT)
 
     def test_all_tails_together_are_bounded(self) -> None:
         """The log that was not written to longest is forgotten first; what is cleared gives its room back."""
-        tails = Tails(100)
+        tails = Tails(100_000)
         one, two, three = (Tail(tails) for _ in range(3))
         for tail, base in ((one, 0), (two, 0), (one, 1), (three, 0)):
-            tail.append(base, base + 1, 30, (bytes(30),))
-        self.assertEqual([tail.size for tail in (one, two, three)], [60, 0, 30])
-        self.assertEqual(tails.size, 90)
+            tail.append(base, base + 1, 30_000, (bytes(30_000),))
+        self.assertEqual([len(tail.read(0, 100_000, 9)) for tail in (one, two, three)], [60_000, 0, 30_000])
+        self.assertEqual(tails.memory_bytes, one.memory_bytes + three.memory_bytes)
         one.clear()
-        self.assertEqual(tails.size, 30)
-        two.append(0, 1, 101, (bytes(101),))
-        self.assertEqual((tails.size, two.read(0, 1000, 1)), (0, b""))
+        self.assertEqual(tails.memory_bytes, three.memory_bytes)
+        two.append(0, 1, 100_000, (bytes(100_000),))
+        self.assertEqual((tails.memory_bytes, two.read(0, 1000, 1)), (0, b""))
 
     def test_no_room_is_no_tail(self) -> None:
         """tail_bytes=0."""
         tails = Tails(0)
         tail = Tail(tails)
         tail.append(0, 1, 30, (bytes(30),))
-        self.assertEqual((tails.size, tail.read(0, 1000, 1)), (0, b""))
+        self.assertEqual((tails.memory_bytes, tail.read(0, 1000, 1)), (0, b""))
+
+    def test_the_limit_is_what_they_take(self) -> None:
+        """As the interpreter counts it, in few logs or many, of small batches or larger ones."""
+        limit = 256 << 10
+        for logs, size in itertools.product((20, 200), (10, 1000)):
+            tails = Tails(limit)
+            held = [Tail(tails) for _ in range(logs)]
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            for number in range(1000, 1000 + 2000 // logs):
+                for tail in held:
+                    batch = encode([None], [bytes(size)], 0)
+                    tail.append(number, number + 1, batch.size, (batch.prefix(number, 0), batch.body))
+            taken, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.assertTrue(0.7 * limit < taken < 1.3 * limit, (logs, size, taken))
 
 
 class LogTests(SynchronousTestCase):
@@ -116,6 +134,6 @@ class LogTests(SynchronousTestCase):
         """Its name may mean another one soon."""
         self.scene.fill(2)
         tails = self.scene.manager._around.tails
-        self.assertGreater(tails.size, 0)
+        self.assertGreater(tails.memory_bytes, 0)
         self.scene.done(self.scene.manager.delete(TP))
-        self.assertEqual(tails.size, 0)
+        self.assertEqual(tails.memory_bytes, 0)
