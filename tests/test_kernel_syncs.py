@@ -142,6 +142,20 @@ class Syncing(SynchronousTestCase):
         self.syncs(jobs[:1], self.outcomes.append)
         self.assertEqual(self.others.rounds.pop()[0], jobs[:1])
 
+    def test_others_do_what_the_kernel_cancelled(self) -> None:
+        """It was not begun, so it has not failed; whatever was begun and failed is final, even if it was interrupted."""
+        job = Job(5)
+        self.syncs([job, Job(6), Job(7)], self.outcomes.append)
+        self.end(6, errno.EINTR)
+        self.end(5, errno.ECANCELED)
+        self.end(7)
+        self.assertEqual(self.outcomes, [])
+        jobs, synced = self.others.rounds.pop()
+        self.assertEqual((jobs, self.others.rounds), ([job], []))
+        synced([None])
+        ((first, second, third),) = self.outcomes
+        self.assertEqual((first, getattr(second, "errno", None), third), (None, errno.EINTR, None))
+
     def test_what_others_cannot_begin_has_failed(self) -> None:
         """No thread could be had, say. What the kernel does has an outcome of its own."""
         failure = RuntimeError("can't start new thread")
