@@ -6,6 +6,7 @@ that there is one more. Python has no barrier to see these in that order; an x86
 """
 
 import ctypes
+import errno
 import mmap
 import os
 import platform
@@ -34,6 +35,7 @@ class Ring:
     def __init__(self, entries: int) -> None:
         """:raises OSError: the system has no io_uring, or not for this process: containers often forbid it."""
         self.under_way = 0
+        self.refusal: OSError | None = None  # why no sync will begin, ever: a sandbox may forbid that alone
         self._libc = _libc()
         parameters = ctypes.create_string_buffer(_PARAMETERS.size)
         self._descriptor = self._call(_SETUP, entries, parameters)
@@ -79,8 +81,10 @@ class Ring:
         words[self._tail] = (tail + len(wanted)) & _WRAPS
         try:
             begun = self._call(_ENTER, self._descriptor, len(wanted), 0, 0, None, 0)
-        except OSError:
+        except OSError as error:
             begun = 0
+            if error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+                self.refusal = error
         words[self._tail] = words[self._head]  # what the kernel did not take it is not to take next time
         self.under_way += begun
         return begun

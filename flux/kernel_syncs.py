@@ -104,6 +104,9 @@ class KernelSyncs:
                 places.append(place)
         together = _Together(jobs, synced)
         begun = self._ring.fdatasync(wanted) if self._ring is not None else 0
+        if self._ring is not None and self._ring.refusal is not None:
+            self._log.info("no io_uring here ({error}): threads sync", error=self._ring.refusal)
+            self.stop()
         for (token, _), place in zip(wanted[:begun], places, strict=False):
             self._under_way[token] = (together, place)
         self._next_token += begun

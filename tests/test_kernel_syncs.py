@@ -29,6 +29,7 @@ class Ring:
         self.begun: list[tuple[int, int]] = []
         self.outcomes: list[tuple[int, int]] = []
         self.closed = False
+        self.refusal: OSError | None = None
         self._reading, self._writing = os.pipe()
 
     @property
@@ -190,6 +191,15 @@ class Syncing(SynchronousTestCase):
             synced([None, None])
             self.assertEqual(self.outcomes.pop(), [None, None])
             syncs.stop()
+
+    def test_a_ring_that_may_not_be_used_is_given_up(self) -> None:
+        """Its first refusal is its last: it is not asked again."""
+        self.ring.room, self.ring.refusal = 0, OSError(errno.EPERM, "Operation not permitted")
+        for _ in range(2):
+            self.syncs([Job(5)], self.outcomes.append)
+            self.others.rounds.pop()[1]([None])
+            self.assertEqual((self.outcomes.pop(), self.ring.closed, self.reactor.readers), ([None], True, []))
+            self.ring.room = 3
 
     def test_two_rounds_are_told_apart(self) -> None:
         """Also if the same file is in both."""
