@@ -13,12 +13,14 @@ from setuptools import setup
 # Those where a produce and a consume spend their time, and that need no class of somebody else's to be native.
 COMPILED = [
     "flux/batch.py",
+    "flux/commands/page.py",
     "flux/commands/produce.py",
     "flux/envelope.py",
     "flux/partitioner.py",
     "flux/records.py",
     "flux/replication/isr.py",
     "flux/replication/leadership.py",
+    "flux/replication/visible.py",
     "flux/server/answer.py",
     "flux/server/dispatch.py",
     "flux/server/joint.py",

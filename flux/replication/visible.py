@@ -3,18 +3,16 @@
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from flux.errors import FluxError, OffsetOutOfRange
 from flux.interfaces import ILog
 from flux.model import Fetched, TopicPartition
+from flux.replication.gathering import gather
 from flux.watermark import Watermark
 
 _SOON_S = 1e-6  # a clock's rounding
-_REREAD_S = 0.01  # a fetch short of min_bytes reads again at most this often: a read per append would be quadratic
 
 
 class _Parked(NamedTuple):
@@ -46,7 +44,7 @@ class VisibleLog:
 
     def fetch(self, offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> "Deferred[Fetched]":
         """See :meth:`flux.interfaces.IPartition.fetch`."""
-        log, visible = self._log, self.watermark.value
+        log, visible, at_least = self._log, self.watermark.value, min(min_bytes, max_bytes)
         if not log.start_offset <= offset <= log.end_offset:
             return fail(
                 OffsetOutOfRange(
@@ -54,18 +52,20 @@ class VisibleLog:
                     f" and ends at {log.end_offset}"
                 )
             )
-        if offset < visible and (min_bytes <= 1 or max_wait_s <= 0):
+        if offset < visible and (at_least <= 1 or max_wait_s <= 0):
             # Most follow the log's end, and get their records one by one: without a Deferred for the read each costs 4 µs less.
             if data := log.read_newest(offset, max_bytes, visible):
                 return succeed(self._fetched(data, offset, visible))
             return log.read(offset, max_bytes, visible).addCallback(self._fetched, offset, visible)
         if max_wait_s <= 0:
             return succeed(self._fetched(b"", offset, visible))
-        if min_bytes <= 1:
+        if at_least <= 1:
             now_s = self._clock.seconds()
             parked = _Parked(offset, max_bytes, max(visible, offset), now_s + max_wait_s)
             return self._park(parked, Deferred(self._forget), now_s)
-        return Deferred.fromCoroutine(self._fetch_when_there(offset, max_bytes, max_wait_s, min(min_bytes, max_bytes)))
+        return Deferred.fromCoroutine(
+            gather(log, self.watermark, self._clock, self._rise_above, offset, max_bytes, max_wait_s, at_least)
+        )
 
     def offset_for(self, timestamp_ms: int) -> "Deferred[tuple[int, int] | None]":
         """See :meth:`flux.interfaces.IPartition.offset_for`."""
@@ -163,25 +163,6 @@ class VisibleLog:
             timer.cancel()
 
     # --- parked until so much is there
-
-    async def _fetch_when_there(self, offset: int, max_bytes: int, max_wait_s: float, min_bytes: int) -> Fetched:
-        deadline = self._clock.seconds() + max_wait_s
-        data, short = b"", -1
-        while True:
-            visible = self.watermark.value
-            if offset < visible:
-                data = await self._log.read(offset, max_bytes, visible)
-            left = deadline - self._clock.seconds()
-            # A read that a longer log did not make longer stopped for the log's own reasons: waiting would not help.
-            if len(data) >= max(min_bytes, 1) or left <= 0 or len(data) == short:
-                return self._fetched(data, offset, visible)
-            short = len(data) or -1
-            try:
-                await self._rise_above(max(visible, offset)).addTimeout(left, self._clock)
-            except DeferredTimeout:
-                return self._fetched(data, offset, self.watermark.value)
-            if min_bytes > 1:
-                await deferLater(self._clock, min(_REREAD_S, left))
 
     def _rise_above(self, offset: int) -> "Deferred[int]":
         if self._no_waiting is not None:

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.batch import encode
-from flux.commands.fetch import MAX_FETCH_BYTES, MAX_WAIT_S
+from flux.commands.page import MAX_FETCH_BYTES, MAX_WAIT_S
 from flux.config import ClusterConfig, Config
 from flux.crc32c import crc32c
 from flux.errors import ShuttingDown
