@@ -2,7 +2,8 @@
 
 Read :mod:`~flux.replication.isr` (pure: replica progress → in-sync replicas and high watermark) and
 :mod:`~flux.replication.explanation` (pure: why it stands where it stands), then :mod:`~flux.replication.leadership` (one epoch of
-leading, and who waits in it), :mod:`~flux.replication.visible` and :mod:`~flux.replication.gathering` (what consumers see of a log), :mod:`~flux.replication.keys` and
+leading, and who waits in it), :mod:`~flux.replication.visible` (what consumers see of a log; with
+:mod:`~flux.replication.gathering`, for who waits for so many bytes), :mod:`~flux.replication.keys` and
 :mod:`~flux.replication.truncation`; :mod:`~flux.replication.partition` puts them together. Last
 :mod:`~flux.replication.watermarks` (what outlives the process) and :mod:`~flux.replication.manager`, the room's Service: the table
 of partitions, kept as the metadata image says.
