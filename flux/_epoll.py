@@ -1,15 +1,66 @@
 """The reactor of a broker where nobody chose another: Twisted's on epoll, but an event costs less. Linux only."""
 
 import errno
+import os
 import sys
+from collections import deque
+from collections.abc import Callable
 from select import EPOLLIN
+from time import perf_counter
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
 from twisted.python import log
+from zope.interface import implementer
+
+from flux.interfaces import ITurns
+
+Events = list[tuple[int, int]]  # descriptors and what is up with each
+
+_MOST_CONFIDENT = (
+    8  # short waits in a row that count: after more of them it takes no longer to learn that waits are long now
+)
+_CONFIDENT = 4  # so many of them, before it is worth while not to sleep
 
 
+class Waiting:
+    """Waits for events: asleep, or for the first ``awake_s`` seconds awake, asking again and again, where the last waits were short.
+
+    To be woken costs more than a short wait is long. Awake for 50 µs, one connection that waits for each answer gets 10.4 → 18.3 k of
+    them a second, beside Redis's 16.5 k; sixteen in flight 144 → 233 k. Linux's haltpoll does it for a virtual CPU, Go's scheduler for a
+    thread. A long wait costs the confidence that two short ones earned: at most a third of them is spent awake in vain, and
+    nothing while nobody asks.
+    """
+
+    def __init__(self, poll: Callable[[float, int], Events], now: Callable[[], float] = perf_counter) -> None:
+        """*poll* is :meth:`select.epoll.poll`."""
+        self.awake_s = 0.0
+        self._poll = poll
+        self._now = now
+        self._confidence = 0  # that the next wait is short
+
+    def __call__(self, timeout: float, most: int) -> Events:
+        """At most *most* events, as soon as there are any, or none after *timeout* seconds; -1: for ever."""
+        poll, now = self._poll, self._now
+        if not timeout or not self.awake_s:
+            return poll(timeout, most)
+        began = now()
+        events: Events = []
+        if self._confidence >= _CONFIDENT:
+            sleeps_at = began + (self.awake_s if timeout < 0 else min(timeout, self.awake_s))
+            while not (events := poll(0, most)) and now() < sleeps_at:
+                pass
+        if not events:
+            events = poll(timeout, most)
+        if now() - began < 2 * self.awake_s:  # twice: it may have slept, and the waking is in it
+            self._confidence = min(self._confidence + 1, _MOST_CONFIDENT)
+        else:
+            self._confidence = max(self._confidence - 2, 0)
+        return events
+
+
+@implementer(ITurns)
 class EventReactor(EPollReactor):
     """Calls a readable descriptor as it is, where Twisted's own reactor makes a log context for each event first.
 
@@ -17,11 +68,24 @@ class EventReactor(EPollReactor):
     CPU. What is private of Twisted's in here, its own tests watch on this reactor too: see ``tests/test_epoll.py``.
     """
 
+    def __init__(self) -> None:
+        self._ending: deque[Callable[[], object]] = deque()
+        super().__init__()
+        self._wait = Waiting(self._poller.poll)
+
+    def at_end_of_turn(self, function: Callable[[], object]) -> None:
+        """See :class:`~flux.interfaces.ITurns`."""
+        self._ending.append(function)
+
+    def busy_poll(self, seconds: float) -> None:
+        """Stay awake for *seconds* where waits are short: see :class:`Waiting`. Not on a single CPU: who is waited for needs it."""
+        self._wait.awake_s = seconds if len(os.sched_getaffinity(0)) > 1 else 0.0
+
     def doPoll(self, timeout: float | None) -> None:
         """Wait for events, *timeout* seconds at most (None: for ever), and tell whose they are."""
         selectables: dict[int, Any] = self._selectables
         try:
-            events = self._poller.poll(-1 if timeout is None else timeout, len(selectables))
+            events = self._wait(0 if self._ending else -1 if timeout is None else timeout, len(selectables))
         except OSError as error:
             if error.errno == errno.EINTR:
                 return
@@ -40,6 +104,12 @@ class EventReactor(EPollReactor):
                 log.err()
             if why:
                 self._disconnectSelectable(selectable, why, True)
+        ending = self._ending
+        while ending:
+            try:
+                ending.popleft()()
+            except BaseException:  # as with any call of a reactor's
+                log.err()
 
     doIteration = doPoll
 

@@ -91,6 +91,13 @@ class ServerConfig:
         30000, "A request not answered for so long, beyond the wait it asked for, fails.", minimum=100
     )
     drain_timeout_ms: int = setting(10000, "How long a stop may take to answer what is in flight.", minimum=0)
+    busy_poll_us: int = setting(
+        50,
+        "While requests follow each other as fast as this, look for the next one for so many µs before going to sleep: shorter answers,"
+        " for up to a whole CPU. 0: sleep at once. Linux, with two CPUs or more.",
+        minimum=0,
+        maximum=1000,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ def assemble(path: str | None, options: GivenOptions, reactor: Any) -> Process:
                 variables=", ".join(loaded.unknown_variables),
             )
         process = Process(build(loaded.config, reactor))
+    if (busy_poll := getattr(reactor, "busy_poll", None)) is not None:  # it is ours
+        busy_poll(loaded.config.server.busy_poll_us / 1e6)
     kind = "compiled" if is_compiled() else "pure Python"
     _log.info("{kind}, runs on {reactor}", kind=kind, reactor=qual(type(reactor)))
     return process

@@ -74,6 +74,14 @@ class AssemblyTests(SynchronousTestCase):
         assemble(None, GivenOptions(data_dir=self.mktemp()), self.reactor)
         self.assertIs(self.reactor.seconds, time.monotonic)
 
+    def test_a_reactor_that_can_stay_awake_is_told_how_long(self) -> None:
+        """Any other never hears of it."""
+        awake_s: list[float] = []
+        vars(self.reactor)["busy_poll"] = awake_s.append
+        assemble(None, GivenOptions(data_dir=self.mktemp()), self.reactor)
+        assemble(None, GivenOptions(data_dir=self.mktemp(), assignments=("busy_poll_us=0",)), self.reactor)
+        self.assertEqual(awake_s, [50e-6, 0])
+
     def test_nothing_happens_before_the_start(self) -> None:
         """No directory, no port."""
         data_dir = self.mktemp()

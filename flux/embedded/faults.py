@@ -43,7 +43,7 @@ class FailingDispatch:
 
     def answers(self, lines: Lines, session: ISession) -> Iterator[Answer]:
         """See :meth:`Dispatch.answers`. Of a run, the requests that are to fail are answered each on its own."""
-        command, correlation_ids, arguments = lines
+        command, correlation_ids, arguments = lines.command, lines.correlation_ids, lines.arguments
         planned = self._planned.get(command)
         failing = 0
         while planned and failing < len(correlation_ids):

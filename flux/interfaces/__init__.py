@@ -11,7 +11,7 @@ They are imported from here. A module a room, to be read in this order: :mod:`~f
 """
 
 from flux.interfaces.alerts import AlertReceiver, IAlertHook
-from flux.interfaces.calling import InThread, Now, Synced, SyncJob, Syncs
+from flux.interfaces.calling import InThread, ITurns, Now, Synced, SyncJob, Syncs, end_of_turn
 from flux.interfaces.cluster import IController, IMetadataObserver, IMetadataStore
 from flux.interfaces.commands import IBroker, ICommandFamily, ISession, Pending, Replies
 from flux.interfaces.disk import Entry, IDirectory, IFile
@@ -39,6 +39,7 @@ __all__ = [
     "IPartition",
     "IPartitions",
     "ISession",
+    "ITurns",
     "InThread",
     "Now",
     "OffsetMove",
@@ -49,4 +50,5 @@ __all__ = [
     "SyncJob",
     "Synced",
     "Syncs",
+    "end_of_turn",
 ]

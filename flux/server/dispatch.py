@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from types import CoroutineType
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flux.errors import BadRequest, FluxError, InternalError, ShuttingDown, UnknownCommand
-from flux.interfaces import ISession
+from flux.interfaces import ISession, end_of_turn
 from flux.server.answer import Answer
 from flux.server.families import Binding
 from flux.server.joint import Joint
@@ -41,6 +41,7 @@ class Dispatch:
         self._bindings = bindings
         self._suggestions = Suggestions(bindings)
         self._clock = clock
+        self._at_end_of_turn = end_of_turn(clock)
         self._request_timeout_s = request_timeout_s
         self._joining: dict[tuple[str, str | None], deque[_Part]] = {}  # by command and principal
         self._due = False
@@ -52,7 +53,7 @@ class Dispatch:
 
     def answers(self, lines: Lines, session: ISession) -> Iterator[Answer]:
         """The answers to *lines*, in order. Taking the next one starts the next request; a run handler's run is one answer."""
-        command, correlation_ids, arguments = lines
+        command, correlation_ids, arguments = lines.command, lines.correlation_ids, lines.arguments
         binding = self._bindings.get(command)
         if binding is None:
             return iter((Answer(command, correlation_ids, False, self._unanswerable(lines)),))
@@ -136,7 +137,7 @@ class Dispatch:
         parts.append(_Part(answer, arguments, session))
         if not self._due:
             self._due = True
-            self._clock.callLater(0, self._run_joined)
+            self._at_end_of_turn(self._run_joined)
         return answer
 
     def _run_joined(self) -> None:
@@ -228,12 +229,15 @@ def error_lines(correlation_ids: Sequence[bytes], error: FluxError) -> bytes:
     return b"".join([error_line(correlation_id, error.code, text) for correlation_id in correlation_ids])
 
 
-class _Part(NamedTuple):
+class _Part:
     """One connection's part of a run."""
 
-    answer: Answer
-    arguments: Sequence[bytes]
-    session: ISession
+    __slots__ = ("answer", "arguments", "session")
+
+    def __init__(self, answer: Answer, arguments: Sequence[bytes], session: ISession) -> None:
+        self.answer = answer
+        self.arguments = arguments
+        self.session = session
 
 
 def _as_many_as_fit(parts: "deque[_Part]") -> list[_Part]:

@@ -68,6 +68,11 @@ class FluxFactory(Factory):
         protocol.factory = self
         return protocol
 
+    @property
+    def draining(self) -> bool:
+        """Nobody new is let in, and it waits for connections to be answered."""
+        return self._drained is not None
+
     def drain(self) -> "Deferred[None]":
         """Refuse what is new, answer what is in flight, then close; fire when the last connection is lost.
 
@@ -77,6 +82,8 @@ class FluxFactory(Factory):
             self._drained = Deferred(lambda _: self._abort())
             self._dispatch.draining = True
             self._busy = {connection for connection in self.connections if not connection.pipeline.is_empty}
+            for connection in self._busy:
+                connection.pipeline.watched = True
             self._patience_ends = self._clock.callLater(self._config.drain_timeout_ms / 1000, self._abort)
             self._close_if_answered()
         return self._drained

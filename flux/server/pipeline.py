@@ -25,6 +25,9 @@ class Pipeline:
     *Action*: :meth:`add` what was read; :meth:`advance` when something changed. *Transitions* of a request: queued → started, when
     everything before it is answered (or is a run of the same command, which overlaps; or may be overtaken) → answered, when everything
     before it is (unless it may be overtaken). While ``stalled``, because the peer does not read its answers, nothing queued is started.
+
+    When something has changed and it is ``watched``, or holds *most_requests* or *most_bytes*, *progressed* is called: mostly nobody
+    wants to know, and to be told took 0.35 µs, twice a request.
     """
 
     def __init__(
@@ -34,8 +37,11 @@ class Pipeline:
         clock: IReactorTime,
         write: Callable[[bytes], None],
         progressed: Callable[[], None],
+        most_requests: int,
+        most_bytes: int,
     ) -> None:
         self.stalled = False
+        self.watched = False
         self.requests = 0  # read and not yet answered
         self.bytes = 0  # of lines that hold such a request, apart from those parked where they can be overtaken
         self._dispatch = dispatch
@@ -43,6 +49,8 @@ class Pipeline:
         self._clock = clock
         self._write = write
         self._progressed = progressed
+        self._most_requests = most_requests
+        self._most_bytes = most_bytes
         # Lines to be cut into runs when it is their turn: one read can hold 100,000.
         self._slices: deque[list[bytes]] = deque()
         self._runs: deque[Lines] = deque()  # not yet started
@@ -100,7 +108,8 @@ class Pipeline:
                 self._flush()
         finally:
             self._advancing = False
-        self._progressed()
+        if self.watched or self.requests >= self._most_requests or self.bytes >= self._most_bytes:
+            self._progressed()
 
     def expire(self, now: float) -> None:
         """Answer with an error whatever has waited past its deadline."""

@@ -75,7 +75,15 @@ class FluxProtocol(LineReceiver):
         transport = self.transport
         self.session = Session(transport.getPeer())
         self._outlet = Outlet(transport)
-        self.pipeline = Pipeline(self._dispatch, self.session, self._clock, self._outlet.write, self._progressed)
+        self.pipeline = Pipeline(
+            self._dispatch,
+            self.session,
+            self._clock,
+            self._outlet.write,
+            self._progressed,
+            self._config.max_in_flight_requests,
+            self._config.max_in_flight_bytes,
+        )
         tune(transport)
         transport.registerProducer(self, True)
         self.factory.opened(self)
@@ -108,22 +116,20 @@ class FluxProtocol(LineReceiver):
             return
         if self._last_words is not None:
             return
-        end = data.rfind(b"\n")
-        if end < 0:
-            self._begun += data
-        else:
-            chunk = data[:end]
-            if self._begun:
-                self._begun += chunk
-                chunk = bytes(self._begun)
-                self._begun.clear()
-            if end + 1 < len(data):
-                self._begun += data[end + 1 :]
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        size = len(data) - len(rest) - 1
+        if lines and self._begun:
+            size += len(self._begun)
+            self._begun += lines[0]
+            lines[0] = self.clearLineBuffer()
+        if rest:
+            self._begun += rest
+        if lines:
             self._unended.since = self._silent.since = None  # there was progress
-            lines = chunk.split(b"\n")
-            if len(chunk) > self.MAX_LENGTH and not self._fit(lines):
+            if size > self.MAX_LENGTH and not self._fit(lines):
                 return
-            self.linesReceived(lines, len(chunk))
+            self.linesReceived(lines, size)
             if not self.line_mode and self._begun:
                 self.rawDataReceived(self.clearLineBuffer())
                 return
@@ -221,13 +227,16 @@ class FluxProtocol(LineReceiver):
         if not self._pauses and not self._over:
             self.transport.pauseProducing()
         self._pauses.add(why)
+        self.pipeline.watched = True
 
     def _resume(self, why: Pause) -> None:
         if why not in self._pauses:
             return
         self._pauses.remove(why)
-        if not self._pauses and not self._over:
-            self.transport.resumeProducing()
+        if not self._pauses:
+            self.pipeline.watched = self.factory.draining
+            if not self._over:
+                self.transport.resumeProducing()
 
     def _refuse(self, error: FluxError) -> None:
         self._end(error_lines((NO_ID,), error))

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from flux.interfaces import SyncJob, Syncs
+from flux.interfaces import SyncJob, Syncs, end_of_turn
 
 
 class LogJob(SyncJob, Protocol):
@@ -35,7 +35,7 @@ class Flusher:
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, syncs: Syncs) -> None:
-        self._clock = clock
+        self._at_end_of_turn = end_of_turn(clock)
         self._syncs = syncs
         self._wanted: dict[Dirty, None] = {}
         self._due = False
@@ -48,7 +48,7 @@ class Flusher:
         self._wanted[dirty] = None
         if not self._due and not self._running:
             self._due = True
-            self._clock.callLater(0, self._round)
+            self._at_end_of_turn(self._round)
 
     def when_idle(self) -> Deferred[None]:
         """Fire when no round is running and none is due."""
@@ -92,7 +92,7 @@ class Flusher:
     def _settle(self) -> None:
         if self._wanted and not self._due:
             self._due = True
-            self._clock.callLater(0, self._round)
+            self._at_end_of_turn(self._round)
         elif not self._due:
             _fire(self._idle)
 

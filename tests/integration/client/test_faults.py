@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from flux.client import BadReply, ClientClosed, NoBroker, OtherError, OutcomeUnknown
+from flux.client import BadReply, NoBroker, OtherError, OutcomeUnknown
 from flux.client.calls import produce
-from flux.errors import NotLeader, ShuttingDown, StorageError, Throttled
+from flux.errors import NotLeader, ShuttingDown, Throttled
 from flux.wire.produce import Produced
 from flux.wire.session import Pong
 from tests.integration.client.faces import World
@@ -52,25 +52,6 @@ def test_an_unreadable_answer_costs_its_own_call_only(world: World, scripted: Sc
         face.produce("t", "k", "v")
     assert face.ping() == Pong()
     face.close()
-
-
-def test_a_client_that_cannot_be_entered_is_closed(world: World, scripted: ScriptedBroker) -> None:
-    """A ``with`` that did not begin does not end either, and nobody else would hang up."""
-    hung_up = threading.Event()
-
-    def script(caller: Caller) -> None:
-        caller.welcome()
-        caller.refuse(caller.request()[0], "STORAGE_ERROR", "not today")
-        caller.until_it_hangs_up()
-        hung_up.set()
-
-    scripted.plays(script)
-    face = world.face(scripted.address)
-    with pytest.raises(StorageError):
-        world.enter(face)
-    assert hung_up.wait(10)
-    with pytest.raises(ClientClosed):
-        face.ping()
 
 
 def _dies(caller: Caller) -> None:
