@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from types import CoroutineType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -104,14 +104,24 @@ class Dispatch:
             )
         answer = Answer(command, correlation_ids, binding.overlaps)
         answer.waiting_for = result
-        result.addCallback(lambda reply: ok_line(correlation_id, reply.encode()))
-        result.addCallbacks(answer.arrive, self._late_failure, errbackArgs=(answer, session))
-        result.addErrback(
-            lambda failure: self._log.failure("an answer to {command} did not leave", failure, command=command)
-        )
+        result.addBoth(self._came, answer, session)
         answer.overtakable = overtakable
         answer.deadline_s = self._clock.seconds() + self._request_timeout_s + wait_s
         return answer
+
+    def _came(self, result: Any, answer: Answer, session: ISession) -> None:
+        """*result* is a Reply, or the Failure there is instead. One callback for all of it: each costs a long poll half a µs."""
+        try:
+            if isinstance(result, Failure):
+                self._late_failure(result, answer, session)
+                return
+            try:
+                lines = ok_line(answer.correlation_ids[0], result.encode())
+            except Exception as error:
+                lines = self._failed(answer.command, answer.correlation_ids, error, session)
+            answer.arrive(lines)
+        except Exception:
+            self._log.failure("an answer to {command} did not leave", command=answer.command)
 
     # --- runs ---
 
