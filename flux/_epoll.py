@@ -29,8 +29,8 @@ class Waiting:
 
     To be woken costs more than a short wait is long. Awake for 50 µs, one connection that waits for each answer gets 10.4 → 18.3 k of
     them a second, beside Redis's 16.5 k; sixteen in flight 144 → 233 k. Linux's haltpoll does it for a virtual CPU, Go's scheduler for a
-    thread. A long wait costs the confidence that two short ones earned: at most a third of them is spent awake in vain, and
-    nothing while nobody asks.
+    thread. To have been awake in vain costs the confidence that two short waits earned: so at most a third of the waits is that, and
+    none while nobody asks.
     """
 
     def __init__(self, poll: Callable[[float, int], Events], now: Callable[[], float] = perf_counter) -> None:
@@ -46,18 +46,23 @@ class Waiting:
         if not timeout or not self.awake_s:
             return poll(timeout, most)
         began = now()
-        events: Events = []
-        if self._confidence >= _CONFIDENT:
-            sleeps_at = began + (self.awake_s if timeout < 0 else min(timeout, self.awake_s))
-            while not (events := poll(0, most)) and now() < sleeps_at:
-                pass
-        if not events:
+        if self._confidence < _CONFIDENT:
             events = poll(timeout, most)
-        if now() - began < 2 * self.awake_s:  # twice: it may have slept, and the waking is in it
-            self._confidence = min(self._confidence + 1, _MOST_CONFIDENT)
-        else:
-            self._confidence = max(self._confidence - 2, 0)
+            # Twice: it has slept, and the waking is in it.
+            self._learn(now() - began < 2 * self.awake_s)
+            return events
+        sleeps_at = began + (self.awake_s if timeout < 0 else min(timeout, self.awake_s))
+        while not (events := poll(0, most)) and now() < sleeps_at:
+            pass
+        self._learn(bool(events))
+        if not events and timeout < 0:
+            return poll(timeout, most)
+        if not events and (left := began + timeout - now()) > 0:
+            return poll(left, most)
         return events
+
+    def _learn(self, short: bool) -> None:
+        self._confidence = min(self._confidence + 1, _MOST_CONFIDENT) if short else max(self._confidence - 2, 0)
 
 
 @implementer(ITurns)
@@ -104,12 +109,15 @@ class EventReactor(EPollReactor):
                 log.err()
             if why:
                 self._disconnectSelectable(selectable, why, True)
-        ending = self._ending
-        while ending:
-            try:
-                ending.popleft()()
-            except BaseException:  # as with any call of a reactor's
-                log.err()
+        for _ in range(
+            2
+        ):  # what was asked for, and what that asked for; the rest has its turn when the others had theirs
+            ending, self._ending = self._ending, deque()
+            for function in ending:
+                try:
+                    function()
+                except BaseException:  # as with any call of a reactor's
+                    log.err()
 
     doIteration = doPoll
 

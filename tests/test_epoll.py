@@ -154,6 +154,21 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(seen, [b"x", b"x", "end", "later"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_who_asks_for_ever_keeps_nobody_waiting(self) -> None:
+        """He is called in every turn, and whoever becomes readable is read."""
+        seen: list[object] = []
+
+        def again() -> None:
+            seen.append("again")
+            self.reactor.at_end_of_turn(again)
+
+        reader = self.reader(seen.append)
+        self.reactor.at_end_of_turn(again)
+        self.reactor.doIteration(None)
+        reader.peer.send(b"x")
+        self.reactor.doIteration(None)
+        self.assertEqual(seen, ["again", "again", b"x", "again", "again"])
+
     def test_what_a_timer_asks_for_does_not_wait_for_an_event(self) -> None:
         """Nothing is readable, and the wait would be for ever."""
         seen: list[str] = []
@@ -223,7 +238,17 @@ class WaitingTests(SynchronousTestCase):
     def test_a_timer_is_not_overslept(self) -> None:
         for _ in range(9):
             self.wait(30)
-        self.assertEqual(self.wait(5000, timeout=20 / 1e6), [0, 0, 20 / 1e6])
+        self.assertEqual(self.wait(5000, timeout=20 / 1e6), [0, 0])
+        *awake, asleep = self.wait(5000, timeout=80 / 1e6)
+        self.assertEqual(awake, [0] * 5)
+        self.assertAlmostEqual(asleep, 30 / 1e6)
+
+    def test_waits_a_little_too_long_are_slept_through_mostly(self) -> None:
+        """Short if slept through, too long to stay awake for: awake in vain for one of three at the most."""
+        for _ in range(9):
+            self.wait(30)
+        in_vain = sum(0 in self.wait(70) for _ in range(90))
+        self.assertLessEqual(in_vain, 30 + 3)
 
     def test_nothing_is_asked_twice_where_nobody_may_wait(self) -> None:
         for _ in range(9):

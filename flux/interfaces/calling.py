@@ -50,7 +50,10 @@ class ITurns(IReactorTime):
     """A clock that knows when a turn of its reactor ends: what was readable has been read, and it is about to wait for more."""
 
     def at_end_of_turn(function: Callable[[], object]) -> None:
-        """Call *function* then, in the order of asking; what one asks for is called in the same turn, so nobody may ask for ever."""
+        """Call *function* then, in the order of asking. On the reactor's thread only.
+
+        What such a function asks for is called in the same turn, and what that asks for in the next: nobody keeps the others waiting.
+        """
 
 
 def end_of_turn(clock: IReactorTime) -> Callable[[Callable[[], object]], object]:

@@ -104,18 +104,17 @@ class ErrReply(NamedTuple):
     message: str
 
 
-def cut(lines: Sequence[bytes]) -> list[Lines]:
+def cut(lines: list[bytes]) -> list[Lines]:
     """The complete lines of one chunk, without their LF, as runs of consecutive requests with one command.
 
     A run holds at most :data:`MAX_CUT` requests. Never raises: see :class:`Lines` for what is no frame.
     """
-    runs: list[Lines] = []
-    for start in range(0, len(lines), MAX_CUT):
-        runs += _cut(lines[start : start + MAX_CUT])
-    return runs
+    if len(lines) <= MAX_CUT:
+        return _cut(lines)
+    return [run for start in range(0, len(lines), MAX_CUT) for run in _cut(lines[start : start + MAX_CUT])]
 
 
-def _cut(lines: Sequence[bytes]) -> list[Lines]:
+def _cut(lines: list[bytes]) -> list[Lines]:
     runs: list[Lines] = []
     name = ""
     spelled = _NOT_SPELLED  # the open run's command, as its last request wrote it
