@@ -28,6 +28,7 @@ from flux.kernel_syncs import KernelThreads
 from flux.listening import Listener
 from flux.loading import BadSetting, load, tcp_endpoint
 from flux.loading import Options as GivenOptions
+from flux.model import FsyncMode
 from flux.server.families import DuplicateCommand
 from flux.settings import listing
 
@@ -98,7 +99,9 @@ def assemble(path: str | None, options: GivenOptions, reactor: Any) -> Process:
             )
         process = Process(build(loaded.config, reactor))
     if (busy_poll := getattr(reactor, "busy_poll", None)) is not None:  # it is ours
-        busy_poll(loaded.config.server.busy_poll_us / 1e6)
+        # A sync of the disk's needs a CPU, and finds none where client and broker both stay awake (p99 at 20 k/s: 3 → 25 ms).
+        syncs_always = loaded.config.storage.fsync_mode is FsyncMode.ALWAYS
+        busy_poll(0 if syncs_always else loaded.config.server.busy_poll_us / 1e6)
     kind = "compiled" if is_compiled() else "pure Python"
     _log.info("{kind}, runs on {reactor}", kind=kind, reactor=qual(type(reactor)))
     return process
