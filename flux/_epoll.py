@@ -18,9 +18,8 @@ from flux.interfaces import ITurns
 
 Events = list[tuple[int, int]]  # descriptors and what is up with each
 
-_MOST_CONFIDENT = (
-    8  # short waits in a row that count: after more of them it takes no longer to learn that waits are long now
-)
+# Short waits in a row that count: after more of them it takes no longer to learn that waits are long now.
+_MOST_CONFIDENT = 8
 _CONFIDENT = 4  # so many of them, before it is worth while not to sleep
 
 
@@ -109,9 +108,8 @@ class EventReactor(EPollReactor):
                 log.err()
             if why:
                 self._disconnectSelectable(selectable, why, True)
-        for _ in range(
-            2
-        ):  # what was asked for, and what that asked for; the rest has its turn when the others had theirs
+        # What was asked for, and what that asked for; the rest has its turn when the others had theirs.
+        for _ in range(2):
             ending, self._ending = self._ending, deque()
             for function in ending:
                 try:
