@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from flux.threads import Threads
+from flux.threads import NoThread, Threads
 
 PATIENCE_S = 20.0
 
@@ -38,6 +38,56 @@ class Job:
 
     def __init__(self, run: Callable[[], object]) -> None:
         self.run: Any = run
+
+
+def granted(count: int) -> type[threading.Thread]:
+    """Threads, of which the system grants *count* and refuses the rest."""
+    left = [count]
+
+    class Granted(threading.Thread):
+        def start(self) -> None:
+            if not left[0]:
+                raise RuntimeError("can't start new thread")
+            left[0] -= 1
+            super().start()
+
+    return Granted
+
+
+class ScarceTests(SynchronousTestCase):
+    """A system that gives few threads, or none."""
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.before = threading.active_count()
+
+    def scarce(self, count: int) -> Threads:
+        return Threads(cast(Any, self.reactor), granted(count))
+
+    def test_without_one_of_each_kind_there_is_no_start(self) -> None:
+        """Whichever it is: the sentence names it. Those there are are ended, for they would keep the process alive."""
+        for count, missing in enumerate(("calls", "more calls", "syncs")):
+            threads = self.scarce(count)
+            threads.one("calls")
+            threads.one("more calls")
+            threads.several("syncs", 4)
+            refusal = self.assertRaises(NoThread, threads.startService)
+            sentence = f"{missing}: the system refuses a thread (can't start new thread)"
+            self.assertEqual(str(refusal).partition(";")[0], sentence)
+            self.assertEqual((threads.running, threading.active_count()), (False, self.before))
+
+    def test_one_thread_does_the_jobs_of_four(self) -> None:
+        """More are asked for with each round, and nobody hears that they are refused."""
+        threads = self.scarce(1)
+        syncs = threads.several("syncs", 4)
+        threads.startService()
+        self.addCleanup(threads.stopService)
+        outcomes: list[Sequence[BaseException | None]] = []
+        for _ in range(2):
+            syncs([Job(lambda: None)] * 4, outcomes.append)
+            self.reactor.turn()
+        self.assertEqual(outcomes, [[None] * 4] * 2)
+        self.assertEqual(threading.active_count(), self.before + 1)
 
 
 class CrewTests(SynchronousTestCase):
@@ -87,7 +137,7 @@ class CrewTests(SynchronousTestCase):
     def test_a_stop_waits_for_what_was_begun(self) -> None:
         """And leaves no thread."""
         ended: list[int] = []
-        before = threading.active_count()  # they are made when they are needed
+        before = threading.active_count() - 1  # one is there, the others are made when they are needed
         self.syncs([Job(lambda: ended.append(sum(range(1_000_000))))] * 5, self.outcomes.append)
         self.threads.stopService()
         self.assertEqual(len(ended), 5)

@@ -167,6 +167,16 @@ def test_a_directory_that_cannot_be_used_is_refused(tmp_path: Path, command: Seq
     assert_refused(command, f"data_dir: {tmp_path}/data cannot be used", "--port", "0", "--data-dir", "data")
 
 
+@BOTH
+def test_a_system_that_gives_no_thread_is_refused(tmp_path: Path, command: Sequence[str]) -> None:
+    """At the start, before anything was acknowledged that then could not be synced. A stack as large as this nobody gets."""
+    executable, option, program, *words = command
+    command = [executable, option, f"import threading; threading.stack_size(1 << 46); {program}", *words]
+    assert_refused(command, "flux-flusher: the system refuses a thread", "--port", "0", "--data-dir", "data")
+    with BrokerProcess(tmp_path / "data") as broker:  # the directory is free
+        assert broker.stop() == 0
+
+
 @pytest.mark.parametrize("source", ["option", "variable", "file"])
 def test_a_setting_takes_effect_from_every_source(tmp_path: Path, source: str) -> None:
     """HELLO tells the longest line."""
