@@ -23,10 +23,18 @@ class Explanation(NamedTuple):
 
 
 def why(
-    high_watermark: int, committed: int, log_end: int, isr: Sequence[int], min_isr: int, replicas: Sequence[Standing]
+    high_watermark: int,
+    committed: int,
+    log_end: int,
+    isr: Sequence[int],
+    min_isr: int,
+    replicas: Sequence[Standing],
+    failure: Exception | None,
 ) -> str:
-    """The leader's sentence."""
+    """The leader's sentence; *failure* is its log's, which outdoes every other reason."""
     hidden = log_end - high_watermark
+    if failure is not None:
+        return f"{f'{hidden} records are not' if hidden else 'every record is'} committed; {failure}"
     if not hidden:
         return "every record is committed"
     if committed > high_watermark:

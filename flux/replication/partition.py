@@ -255,11 +255,12 @@ class Partition:
         """Why the watermark stands where it stands."""
         log, visible, leadership = self.log, self._visible.watermark.value, self._leadership
         if leadership is None:
-            min_isr, replicas, sentence = self._limits.min_isr, [], str(self._refusal)
+            min_isr, replicas = self._limits.min_isr, []
+            sentence = str(self._refusal) if log.failure is None else f"{self._refusal}; {log.failure}"
         else:
             min_isr = leadership.progress.min_isr
             replicas = leadership.progress.standings(log.end_offset, self._clock.seconds())
-            sentence = why(visible, self.committed, log.end_offset, self.isr, min_isr, replicas)
+            sentence = why(visible, self.committed, log.end_offset, self.isr, min_isr, replicas, log.failure)
         return Explanation(
             self.role,
             self.leader_epoch,

@@ -112,6 +112,25 @@ class SyncedTests(PartitionCase):
         self.assertRaises(StorageError, self.put)
         self.assertEqual(self.partition.high_watermark, 0)
 
+    def test_a_failed_disk_is_why(self) -> None:
+        """Also while nothing is held back, and of one that follows."""
+        failed = "orders-0: the disk failed ([Errno 5] Input/output error"
+        self.put()
+        turn(self.clock)
+        self.assertEqual(self.partition.explain().why, "every record is committed")
+        self.disk.fail(errno.EIO, "append")
+        self.assertRaises(StorageError, self.put)
+        self.assertIn(f"every record is committed; {failed}", self.partition.explain().why)
+        self.partition.follow(6, "is led by broker 7")
+        self.assertIn("is led by broker 7, epoch 6; this broker only follows; " + failed, self.partition.explain().why)
+
+    def test_what_a_failed_disk_holds_back_is_counted(self) -> None:
+        """It was appended, and the sync that would have shown it failed."""
+        self.disk.fail(errno.EIO, "datasync")
+        self.put(3)
+        turn(self.clock)
+        self.assertIn("3 records are not committed; orders-0: the disk failed (", self.partition.explain().why)
+
     def test_a_failed_log_acknowledges_in_no_later_epoch(self) -> None:
         """Leading again does not mend the disk."""
         self.disk.fail(errno.EIO, "datasync")
