@@ -94,7 +94,7 @@ class ServerConfig:
     busy_poll_us: int = setting(
         50,
         "While requests follow each other as fast as this, look for the next one for so many µs before going to sleep: shorter answers,"
-        " for up to a whole CPU. 0: sleep at once, as with fsync_mode=always. Linux, with two CPUs or more.",
+        " for up to a whole CPU. 0: sleep at once, as with fsync_mode=always. Linux, with two CPUs or more to use, in a container too.",
         minimum=0,
         maximum=1000,
     )

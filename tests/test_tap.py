@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
 from twisted.internet.error import CannotListenError
@@ -79,8 +80,22 @@ class AssemblyTests(SynchronousTestCase):
         awake_s: list[float] = []
         vars(self.reactor)["busy_poll"] = awake_s.append
         for assignments in (("fsync_mode=interval",), ("fsync_mode=never", "busy_poll_us=0"), ("fsync_mode=always",)):
-            assemble(None, GivenOptions(data_dir=self.mktemp(), assignments=assignments), self.reactor)
+            options = GivenOptions(data_dir=self.mktemp(), assignments=assignments)
+            assemble(None, options, self.reactor, root=self.mktemp())
         self.assertEqual(awake_s, [50e-6, 0, 0])
+
+    def test_it_is_not_to_stay_awake_where_that_uses_up_a_quota(self) -> None:
+        """Less than two CPUs are like one."""
+        awake_s: list[float] = []
+        vars(self.reactor)["busy_poll"] = awake_s.append
+        for quota_us in ("200000", "199999", "max"):
+            root = Path(self.mktemp())
+            for name, text in (("proc/self/cgroup", "0::/"), ("sys/fs/cgroup/cpu.max", f"{quota_us} 100000")):
+                (root / name).parent.mkdir(parents=True)
+                (root / name).write_text(text)
+            options = GivenOptions(data_dir=self.mktemp(), assignments=("fsync_mode=interval",))
+            assemble(None, options, self.reactor, root=str(root))
+        self.assertEqual(awake_s, [50e-6, 0, 50e-6])
 
     def test_nothing_happens_before_the_start(self) -> None:
         """No directory, no port."""
