@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
 
@@ -14,9 +15,16 @@ from flux.tap import is_compiled
 INSTALLED = Path(flux.__file__).parent
 # What both builds share in one process, so that errors are of one class and an Acks of the one is an Acks of the other. Never compiled.
 SHARED = {"flux.errors", "flux.model"}
+_SUFFIXES = tuple(EXTENSION_SUFFIXES)
 
 if not is_compiled():
     raise RuntimeError(f"{INSTALLED} is pure Python, so there is nothing to compare; run this with: tox -e compiled")
+
+
+def compiled_names() -> list[str]:
+    """The modules that ``setup.py`` had compiled."""
+    built = [path.relative_to(INSTALLED.parent) for path in INSTALLED.rglob("*") if path.name.endswith(_SUFFIXES)]
+    return sorted(".".join([*path.parent.parts, path.name.partition(".")[0]]) for path in built)
 
 
 def copy_sources(parent: Path) -> Path:
