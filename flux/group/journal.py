@@ -153,7 +153,7 @@ class Journal:
 
     def _failed(self, failure: Failure) -> None:
         if self.refusal is None:
-            self._log.failure("the group log failed; groups are refused until a restart", failure)
+            self._report("the group log failed; groups are refused until a restart", failure)
         reason = failure.value if isinstance(failure.value, FluxError) else StorageError(str(failure.value))
         self.refuse(reason)
 
@@ -163,7 +163,14 @@ class Journal:
             return succeed(None)
         self._unsnapshotted = 0
         return self._snapshots.save().addErrback(
-            lambda failure: self._log.failure(
-                "group snapshots could not be saved; the group log keeps everything and grows", failure
+            lambda failure: self._report(
+                "group snapshots are not saved; the group log keeps everything and grows", failure
             )
         )
+
+    def _report(self, what: str, failure: Failure) -> None:
+        """In one line if the disk refused, for then the traceback says no more; else whole."""
+        if failure.check(OSError, FluxError):
+            self._log.error("{what}: {reason}", what=what, reason=failure.getErrorMessage())
+        else:
+            self._log.failure("{what}", failure, what=what)

@@ -77,7 +77,7 @@ class WatermarkCheckpoint:
             self._save_next()
 
     def close(self) -> "Deferred[None]":
-        """Save a last time; fire when that is durable."""
+        """Save a last time; fire when that is durable, or when it failed and the log says so."""
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
@@ -88,11 +88,18 @@ class WatermarkCheckpoint:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
-        current = self._current()
+        current, failure = self._current(), None
         if current != self._saved:
-            self._checkpoint.save_now(_document(current))
-            self._saved = current
-        self._tell(self._waiting_next, None)
+            try:
+                self._checkpoint.save_now(_document(current))
+                self._saved = current
+            except OSError as error:
+                failure = Failure()
+                self._logger.error(
+                    "the high watermarks are not saved, the next start knows those of the last save: {error}",
+                    error=error,
+                )
+        self._tell(self._waiting_next, failure)
 
     def _save_next(self) -> None:
         if self._soon is not None and self._soon.active():

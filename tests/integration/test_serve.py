@@ -97,6 +97,26 @@ def test_an_interrupt_at_the_start_is_not_lost(tmp_path: Path) -> None:
     assert (tmp_path / "clean-shutdown").exists()
 
 
+def test_a_stop_says_in_a_line_each_what_could_not_be_saved(tmp_path: Path) -> None:
+    """The directory is gone, as with a disk that died: nothing can be made in it any more."""
+    with BrokerProcess(tmp_path / "data") as broker:
+        client = broker.client()
+        assert client.ask("PRODUCE", "orders user1:created") == "OK|partition=2 offset=0 hw=0"
+        assert client.ask("JOIN", "readers orders c1").startswith("OK|")
+        client.close()
+        (tmp_path / "data").rename(tmp_path / "elsewhere")
+        assert broker.stop() == 0
+        log = broker.log()
+    for line in (
+        "group snapshots are not saved",
+        "high watermarks are not saved",
+        "the stop could not be marked clean",
+    ):
+        assert log.count(line) == 1
+    assert "Traceback" not in log
+    assert not (tmp_path / "elsewhere" / "clean-shutdown").exists()
+
+
 @pytest.mark.usefixtures("_interruptible")
 def test_a_second_signal_does_not_wait_for_the_drain(tmp_path: Path) -> None:
     """Which here waits for a client that does not read its answer: 18 MB, more than the kernel's buffers take."""

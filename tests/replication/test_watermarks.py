@@ -4,6 +4,7 @@ import errno
 from random import Random
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from flux.replication.watermarks import HighWatermarks, WatermarkCheckpoint
@@ -128,18 +129,21 @@ class RememberingTests(SynchronousTestCase):
         self.assertEqual((again.loaded("id", 0), again.loaded("id", 1)), (2, 9))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_a_last_save_that_fails_is_told(self) -> None:
-        """To whoever closes, and to whoever waits."""
+    def test_a_last_save_that_fails_is_one_line_of_the_log(self) -> None:
+        """The stop goes on; whoever waits is told."""
         under_way = self.marks.remember("id", "t", 0, 1)
         self.clock.advance(0)
         waiting = self.marks.remember("id", "t", 0, 2)
         self.current = marks(p0=2)
         closed = self.marks.close()
         self.disk.fail(errno.EIO, "append", times=None)
-        self.thread.perform_all()
-        for done in (under_way, waiting, closed):
+        with capturedLogs() as events:
+            self.thread.perform_all()
+        self.successResultOf(closed)
+        for done in (under_way, waiting):
             assert done is not None
             self.failureResultOf(done, OSError)
+        self.assertIn("the next start knows those of the last save: [Errno 5]", str(formatEvent(events[-1])))
 
     def test_a_file_of_something_else_is_as_none(self) -> None:
         """Reported; the start goes on."""
