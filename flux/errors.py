@@ -117,6 +117,13 @@ class StaleVersion(FluxError):
     """A compare-and-set on the metadata lost: read the image again and decide anew. Never leaves the broker."""
 
 
+def system_reason(error: BaseException) -> str:
+    """Why the system refused, in its own words, for whoever is no operator: without the path, which is for the broker's log."""
+    if isinstance(error, OSError) and error.strerror is not None:
+        return f"[Errno {error.errno}] {error.strerror}"
+    return str(error)
+
+
 BY_CODE: dict[str, type[FluxError]] = {
     kind.code: kind
     for kind in (

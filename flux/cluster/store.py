@@ -4,12 +4,13 @@ import errno
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flux.cluster.codec import Encoder, decode
 from flux.cluster.image import Image
-from flux.errors import DiskFull, StaleVersion, StorageError
+from flux.errors import DiskFull, StaleVersion, StorageError, system_reason
 from flux.interfaces import ICheckpoint, IMetadataStore
 
 
@@ -17,10 +18,13 @@ from flux.interfaces import ICheckpoint, IMetadataStore
 class FileMetadataStore:
     """The image in an :class:`~flux.interfaces.ICheckpoint`. Its version is its index; one commit at a time."""
 
+    _log = Logger()
+
     def __init__(self, checkpoint: ICheckpoint) -> None:
         self._checkpoint = checkpoint
         self._version = 0
         self._committing = False
+        self._is_failing = False
         self._encoder = Encoder()  # of 10,000 topics a change alters one: 100 ms of this thread otherwise
 
     def load(self) -> Image:
@@ -48,9 +52,8 @@ class FileMetadataStore:
         try:
             self._checkpoint.save_now(self._encoder.encode(image))
         except OSError as error:
-            raise _refusal(error) from error
-        self._version = image.index
-        return image
+            raise self._refusal(error) from error
+        return self._stored(image)
 
     def _check(self, image: Image, expected_version: int) -> None:
         if self._committing or expected_version != self._version or image.index <= expected_version:
@@ -63,14 +66,22 @@ class FileMetadataStore:
         if isinstance(result, Failure):
             error = result.value
             if isinstance(error, OSError):
-                raise _refusal(error) from error
+                raise self._refusal(error) from error
             result.raiseException()
+        return self._stored(image)
+
+    def _stored(self, image: Image) -> Image:
         self._version = image.index
+        self._is_failing = False
         return image
 
-
-def _refusal(error: OSError) -> StorageError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return (DiskFull if full else StorageError)(
-        f"the metadata could not be stored, and the change is not in force: {error}"
-    )
+    def _refusal(self, error: OSError) -> StorageError:
+        if (
+            not self._is_failing
+        ):  # with the path, which is for nobody else; once, not with each topic that somebody wants
+            self._is_failing = True
+            self._log.error("the metadata are not stored: {error}", error=error)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return (DiskFull if full else StorageError)(
+            f"the metadata could not be stored, and the change is not in force: {system_reason(error)}"
+        )

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flux.config import ReplicationConfig
-from flux.errors import BadRequest, FluxError, NotLeader, ShuttingDown, StorageError, UnknownTopic
+from flux.errors import BadRequest, FluxError, NotLeader, ShuttingDown, StorageError, UnknownTopic, system_reason
 from flux.interfaces import ICheckpoint, IController, ILogManager, IMetadataObserver, IPartitions
 from flux.model import TopicPartition
 from flux.partitioner import KeyRoutes
@@ -156,7 +156,7 @@ class ReplicaManager(Service):
             log = self._logs.open(tp, topic.config)
         except (StorageError, OSError) as error:
             self._logger.error("{tp}: its log does not open: {error}", tp=tp, error=error)
-            self._absent[tp] = StorageError(f"{tp}: its log does not open: {error}")
+            self._absent[tp] = StorageError(f"{tp}: its log does not open: {system_reason(error)}")
             return None
         high_watermark = self._watermarks.loaded(topic.topic_id, tp.partition)
         if high_watermark > log.end_offset:
@@ -196,7 +196,9 @@ class ReplicaManager(Service):
             await gatherResults([self._logs.delete(tp) for tp in tps], consumeErrors=True)
         except FirstError as failed:
             # The tombstone stays: the next start tries again, and until then the name cannot be used.
-            problem = failed.subFailure.getErrorMessage()
+            error = failed.subFailure.value
+            assert error is not None, "a Failure holds an exception"
+            problem = system_reason(error)
             self._logger.failure("{topic}: its files were not removed", failed.subFailure, topic=tombstone.topic)
         await self._controller.topic_removed(tombstone.topic_id, problem)
 

@@ -11,7 +11,7 @@ Then what keeps things on the disk: :mod:`~flux.storage.checkpoint` (small files
 Then one log: :mod:`~flux.storage.opening`, with :mod:`~flux.storage.removal` and :mod:`~flux.storage.checking` (a directory becomes a
 log again), :mod:`~flux.storage.segments` (what it consists of), :mod:`~flux.storage.flusher`, :mod:`~flux.storage.syncing` and
 :mod:`~flux.storage.durability` (group commit), :mod:`~flux.storage.tail`, :mod:`~flux.storage.closed` and :mod:`~flux.storage.reading`,
-:mod:`~flux.storage.forgetting` with :mod:`~flux.storage.truncation`, and :mod:`~flux.storage.log`. Last
+:mod:`~flux.storage.forgetting` with :mod:`~flux.storage.truncation`, :mod:`~flux.storage.refusals`, and :mod:`~flux.storage.log`. Last
 :mod:`~flux.storage.space`, :mod:`~flux.storage.existing`, :mod:`~flux.storage.deletion`, and the Service,
 :mod:`~flux.storage.manager`.
 

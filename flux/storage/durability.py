@@ -3,7 +3,7 @@
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
-from flux.errors import StorageError
+from flux.errors import StorageError, system_reason
 from flux.interfaces import IDirectory
 from flux.model import FsyncMode, TopicPartition
 from flux.storage.flusher import Flusher
@@ -139,7 +139,7 @@ class Durability:
         """The disk failed: nothing is written any more."""
         self._log.critical("{tp} failed and is read-only from now on: {error}", tp=self._tp, error=error)
         failure = StorageError(
-            f"{self._tp}: the disk failed ({error}); what was not acknowledged may be lost, and nothing more is written "
+            f"{self._tp}: the disk failed ({system_reason(error)}); what was not acknowledged may be lost, and nothing more is written "
             f"until the broker is restarted"
         )
         self.end(failure, failure)

@@ -41,7 +41,8 @@ class Forgetting:
         try:
             await around.checkpoints.save_start(str(self._tp), offset)
         except OSError as error:
-            raise StorageError(f"{self._tp}: that the log starts at {offset} could not be saved: {error}") from error
+            what = f"{self._tp}: that the log starts at {offset} could not be saved"
+            raise StorageError(around.refusals.told(self._tp, what, error)) from error
         gone = segments.forget(offset)
         if gone:
             await around.in_reader(around.open_segments.drop, segments.directory.path, offset)
@@ -109,9 +110,8 @@ class Forgetting:
             self._durability.lower(end)
             await around.checkpoints.lower(str(self._tp), end)
         except OSError as error:
-            raise StorageError(
-                f"{self._tp}: it was not truncated, a checkpoint could not be lowered: {error}"
-            ) from error
+            what = f"{self._tp}: it was not truncated, a checkpoint could not be lowered"
+            raise StorageError(around.refusals.told(self._tp, what, error)) from error
         interval = around.open_segments.index_interval
         try:
             left = await around.in_flusher(cut_files, directory, closed, base, segments.epochs, end, interval)

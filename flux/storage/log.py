@@ -33,7 +33,7 @@ class Log:
 
     *Actions*: :meth:`append` (synchronous: into the kernel's memory), :meth:`flush`, :meth:`truncate`, :meth:`move_start`.
     *Transitions*: ``end_offset`` moves with each append, ``promised`` and ``flushed`` when the flusher has been round. A failed sync is
-    final: ``failure`` is set, everybody waiting is told, appends are refused until a restart; reads go on.
+    final: ``failure`` is set, everybody waiting is told, appends are refused until a restart; reads go on as far as the disk lets them.
     """
 
     def __init__(
@@ -162,18 +162,17 @@ class Log:
         if self._segments.frozen:
             raise StorageError(f"{self.tp} is being truncated")
         if self._around.space.low:
-            raise DiskFull(
-                f"{self.tp}: the disk under {self._directory.path} is nearly full; make room and send it again"
-            )
+            raise DiskFull(f"{self.tp}: the broker's disk is nearly full; make room there and send it again")
 
     def _refused(self, error: OSError) -> StorageError:
         """Nothing was kept. A full disk passes; a file that could not even be cut back does not."""
         if error.errno in DISK_FULL:
             self._around.space.exhausted()
-            return DiskFull(f"{self.tp}: {error.strerror}; make room under {self._directory.path} and send it again")
+            refusal = self._around.refusals.told(self.tp, f"{self.tp}: the write found no room", error)
+            return DiskFull(f"{refusal}; make room on the broker's disk and send it again")
         if error.errno == errno.EIO:
             return self._durability.fail(error)
-        return StorageError(f"{self.tp}: the disk refused the write: {error}")
+        return StorageError(self._around.refusals.told(self.tp, f"{self.tp}: the disk refused the write", error))
 
     def flush(self) -> Deferred[None]:
         """See :class:`~flux.interfaces.ILog`."""
@@ -210,9 +209,12 @@ class Log:
 
     def _unreadable(self, failure: Failure, offset: int) -> NoReturn:
         failure.trap(OSError)
+        error = failure.value
+        assert isinstance(error, OSError)
         if offset < self.start_offset:
             raise self._out_of_range(offset)  # retention was faster
-        raise StorageError(f"{self.tp}: offset {offset} cannot be read: {failure.getErrorMessage()}") from failure.value
+        what = f"{self.tp}: offset {offset} cannot be read"
+        raise StorageError(self._around.refusals.told(self.tp, what, error)) from error
 
     def _out_of_range(self, offset: int) -> OffsetOutOfRange:
         return OffsetOutOfRange(

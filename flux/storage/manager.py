@@ -23,6 +23,7 @@ from flux.storage.gaps import Loss
 from flux.storage.log import Log
 from flux.storage.offset_checkpoints import OffsetCheckpoints
 from flux.storage.opening import CleanEnd, open_log
+from flux.storage.refusals import Refusals
 from flux.storage.settings import LogSettings
 from flux.storage.space import Space
 from flux.storage.surroundings import Surroundings
@@ -70,6 +71,7 @@ class LogManager(Service):
             OpenSegments(_OPEN_SEGMENTS, config.index_interval_bytes),
             self._checkpoints,
             Tails(config.tail_bytes),
+            Refusals(),
         )
         self._logs: dict[TopicPartition, Log] = {}
         self._broken: set[TopicPartition] = set()
@@ -146,7 +148,8 @@ class LogManager(Service):
             )
         except OSError as error:
             self._broken.add(tp)
-            raise StorageError(f"{tp} cannot be opened: {error}; mend the disk and restart the broker") from error
+            refusal = self._around.refusals.told(tp, f"{tp} cannot be opened", error)
+            raise StorageError(f"{refusal}; mend the disk and restart the broker") from error
         self._broken.discard(tp)
         for loss in opened.losses:
             self.losses.append((tp, loss))

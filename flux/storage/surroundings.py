@@ -6,6 +6,7 @@ from flux.interfaces import IDirectory, InThread
 from flux.storage.closed import OpenSegments
 from flux.storage.flusher import Flusher
 from flux.storage.offset_checkpoints import OffsetCheckpoints
+from flux.storage.refusals import Refusals
 from flux.storage.space import Space
 from flux.storage.tail import Tails
 
@@ -21,3 +22,4 @@ class Surroundings(NamedTuple):
     open_segments: OpenSegments
     checkpoints: OffsetCheckpoints
     tails: Tails
+    refusals: Refusals

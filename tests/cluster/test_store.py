@@ -4,6 +4,7 @@ import errno
 from dataclasses import replace
 from random import Random
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -75,6 +76,22 @@ class StoreTests(SynchronousTestCase):
             self.disk.fail(error, "append")
             self.assertRaises(kind, self.store.commit_now, after, 1)
         self.assertEqual(self.store.commit_now(after, 1), after)
+
+    def test_a_disk_that_goes_on_refusing_is_reported_once(self) -> None:
+        """With the path, which whoever asked is not told; and again when it refuses after it went well."""
+        with capturedLogs() as events:
+            for index in (1, 2):
+                self.disk.fail(errno.EIO, "create", times=3)
+                for _ in range(3):
+                    refusal = self.assertRaises(
+                        StorageError, self.store.commit_now, replace(brokers(0), index=index), index - 1
+                    )
+                    self.assertIn("not in force: [Errno 5] Input/output error", str(refusal))
+                    self.assertNotIn("metadata.json", str(refusal))
+                self.disk.heal()
+                self.store.commit_now(replace(brokers(0), index=index), index - 1)
+        lines = [str(formatEvent(event)) for event in events]
+        self.assertEqual(["metadata.json" in line for line in lines], [True, True])
 
     def test_damage_stops_the_start(self) -> None:
         """Both copies damaged: it says so, rather than begin with nothing."""
