@@ -112,6 +112,13 @@ class StorageConfig:
     flush_bytes: int = setting(
         16 << 20, "With fsync_mode=interval: a partition with so many unsynced bytes is synced at once.", minimum=1
     )
+    preallocate_bytes: int = setting(
+        1 << 20,
+        "With fsync_mode=always: a segment that is used up to its end gets as many zeros behind it as it holds, this many at most, because"
+        " a sync of what is written over them takes half the time. 0: none.",
+        minimum=0,
+        maximum=4 << 20,
+    )
     segment_max_bytes: int = setting(64 << 20, "A segment that has reached this size is closed.", minimum=1024)
     segment_max_age_seconds: int = setting(7 * 86400, "A segment whose first record is this old is closed.", minimum=1)
     retention_max_bytes: int = setting(

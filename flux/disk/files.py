@@ -31,7 +31,7 @@ _BY_DESCRIPTOR = _datasync is os.fdatasync
 class File:
     """One open file, written at a tracked position and never with ``O_APPEND``: that is what makes cutting back possible."""
 
-    __slots__ = ("_broken", "_descriptor", "_path", "size")
+    __slots__ = ("_broken", "_descriptor", "_path", "ready", "size")
 
     def __init__(self, descriptor: int, path: str) -> None:
         """Own *descriptor*, open for reading and writing; *path* is for messages."""
@@ -39,6 +39,7 @@ class File:
         self._path = path
         self._broken = False
         self.size: int = os.fstat(descriptor).st_size
+        self.ready: int = self.size
 
     @property
     def descriptor(self) -> int | None:
@@ -54,7 +55,9 @@ class File:
         except BaseException as error:
             self._cut_back(error)
             raise
-        self.size = position + length
+        self.size = end = position + length
+        if end > self.ready:
+            self.ready = end
         return position
 
     def read_at(self, position: int, length: int) -> bytes:
@@ -75,13 +78,29 @@ class File:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(self._descriptor, 0, size)
             else:
-                for position in range(self.size, size, len(_ZEROS)):
-                    length = min(len(_ZEROS), size - position)
-                    self._write([_ZEROS[:length]], position, length)
+                self._write_zeros(self.size, size)
         except BaseException as error:
             self._cut_back(error)  # the kernel may have grown the file as far as there was room
             raise
         self.size = max(self.size, size)
+        self.ready = max(self.ready, size)
+
+    def make_ready(self, size: int) -> None:
+        """See :meth:`IFile.make_ready`. Not ``fallocate``: to write over what was never written is a change of metadata too."""
+        self._must_be_whole()
+        try:
+            self._write_zeros(self.ready, size)
+        except BaseException as error:
+            self._cut_back(error)
+            raise
+        self.ready = max(self.ready, size)
+
+    def trim(self) -> None:
+        """See :meth:`IFile.trim`."""
+        self._must_be_whole()
+        if self.ready > self.size:
+            os.ftruncate(self._descriptor, self.size)
+            self.ready = self.size
 
     def truncate(self, size: int) -> None:
         """See :meth:`IFile.truncate`. :raises ValueError: the file is smaller than *size*."""
@@ -89,7 +108,7 @@ class File:
         if not 0 <= size <= self.size:
             raise ValueError(f"cannot cut {self._path} of {self.size} bytes to {size}")
         os.ftruncate(self._descriptor, size)
-        self.size = size
+        self.size = self.ready = size
 
     def datasync(self) -> None:
         """See :meth:`IFile.datasync`."""
@@ -121,10 +140,16 @@ class File:
                 raise OSError(errno.EIO, "the system wrote nothing and reported no error", self._path)
             written += count
 
+    def _write_zeros(self, start: int, end: int) -> None:
+        for position in range(start, end, len(_ZEROS)):
+            length = min(len(_ZEROS), end - position)
+            self._write([_ZEROS if length == len(_ZEROS) else bytes(length)], position, length)
+
     def _cut_back(self, error: BaseException) -> None:
         """Undo a write that *error* ended."""
         try:
             os.ftruncate(self._descriptor, self.size)
+            self.ready = self.size
         except OSError as again:
             self._broken = True
             message = f"a failed write could not be cut back to {self.size} bytes ({again.strerror})"

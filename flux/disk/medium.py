@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import TypeAlias
 
+_SECTOR = 512
+
 
 class FileNode:
     """The content of one file.
@@ -56,12 +58,18 @@ class FileNode:
         self.data.extend(bytes(size - len(self.data)))
 
     def cut(self, random: Random) -> None:
-        """Any prefix of the unsynced bytes survives, at times followed by zeros up to where the file ended; truncations, or not."""
+        """Any prefix of the unsynced bytes survives, at times followed by zeros up to where the file ended; truncations, or not.
+
+        Of what was written over bytes that the medium has, sectors may survive without those before them: no size is written after them.
+        """
         written = sum(len(data) for _, data in self._unsynced if data is not None)
         # Nothing and everything more often than by chance: that is where code goes wrong.
         left = random.choice((0, written, random.randint(0, written)))
+        scattered = random.random() < 0.25
         for position, data in self._unsynced:
             if data is not None:
+                if scattered:
+                    self._scatter(position, data[: max(len(self._medium) - position, 0)], random)
                 self._to_medium(position, data[:left])
                 left = max(left - len(data), 0)
             elif random.random() < 0.5:
@@ -76,6 +84,14 @@ class FileNode:
         self.data = bytearray(content)
         self._medium = bytearray(content)
         self._unsynced.clear()
+
+    def _scatter(self, position: int, data: bytes, random: Random) -> None:
+        """Any of the sectors of *data*."""
+        start, end = 0, _SECTOR - position % _SECTOR
+        while start < len(data):
+            if random.random() < 0.5:
+                self._to_medium(position + start, data[start:end])
+            start, end = end, end + _SECTOR
 
     def _to_medium(self, position: int, data: bytes | None) -> None:
         if data is None:

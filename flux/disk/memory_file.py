@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class MemoryFile:
     """An open file of the model; dead once closed, or once its process has ended."""
 
-    __slots__ = ("_broken", "_disk", "_path", "size")
+    __slots__ = ("_broken", "_disk", "_path", "ready", "size")
     descriptor: int | None = None
 
     def __init__(self, disk: "MemoryDisk", node: FileNode, path: str) -> None:
@@ -26,11 +26,15 @@ class MemoryFile:
         self._path = path
         self._broken = False
         self.size: int = len(node.data)
+        self.ready: int = self.size
         disk.opened[self] = node
 
     def append(self, *chunks: bytes) -> int:
         """See :meth:`IFile.append`. A power cut during it leaves any part of it, like one after it and before a sync."""
-        return self._extend("append", b"".join(chunks))
+        position, data = self.size, b"".join(chunks)
+        self._write("append", position, data)
+        self._ends_at(position + len(data))
+        return position
 
     def read_at(self, position: int, length: int) -> bytes:
         """See :meth:`IFile.read_at`."""
@@ -41,7 +45,20 @@ class MemoryFile:
 
     def allocate(self, size: int) -> None:
         """See :meth:`IFile.allocate`. A file that is larger already keeps its size."""
-        self._extend("allocate", bytes(max(size - self.size, 0)))
+        self._write("allocate", self.size, bytes(max(size - self.size, 0)))
+        self._ends_at(max(self.size, size))
+
+    def make_ready(self, size: int) -> None:
+        """See :meth:`IFile.make_ready`."""
+        self._write("make_ready", self.ready, bytes(max(size - self.ready, 0)))
+        self.ready = max(self.ready, size)
+
+    def trim(self) -> None:
+        """See :meth:`IFile.trim`."""
+        node = self._whole_node()
+        if self.ready > self.size:
+            self._disk.perform("trim", self._path, lambda: node.truncate(self.size))
+            self.ready = self.size
 
     def truncate(self, size: int) -> None:
         """See :meth:`IFile.truncate`. :raises ValueError: the file is smaller than *size*."""
@@ -49,7 +66,7 @@ class MemoryFile:
         if not 0 <= size <= self.size:
             raise ValueError(f"cannot cut {self._path} of {self.size} bytes to {size}")
         self._disk.perform("truncate", self._path, lambda: node.truncate(size))
-        self.size = size
+        self.size = self.ready = size
 
     def datasync(self) -> None:
         """See :meth:`IFile.datasync`. After a failure the next one lies, as Linux does."""
@@ -69,8 +86,12 @@ class MemoryFile:
         """See :meth:`IFile.close`. Always works, so that cleaning up after a power cut does not hide it."""
         self._disk.opened.pop(self, None)
 
-    def _extend(self, kind: str, data: bytes) -> int:
-        disk, position = self._disk, self.size
+    def _ends_at(self, size: int) -> None:
+        self.size = size
+        self.ready = max(self.ready, size)
+
+    def _write(self, kind: str, position: int, data: bytes) -> None:
+        disk = self._disk
         with disk.turn:
             node = self._whole_node()
             failure = disk.begin(kind, self._path)
@@ -82,8 +103,7 @@ class MemoryFile:
                 failure = error(errno.ENOSPC, self._path)
             node.write(position, data[:fits])
             if failure is None:
-                self.size = position + fits
-                return position
+                return
             if isinstance(failure, OSError):
                 self._cut_back(node, failure)
             raise failure
@@ -91,6 +111,7 @@ class MemoryFile:
     def _cut_back(self, node: FileNode, failure: OSError) -> None:
         try:
             self._disk.perform("rollback", self._path, lambda: node.truncate(self.size))
+            self.ready = self.size
         except OSError:
             self._broken = True
             raise error(errno.EIO, self._path) from failure

@@ -21,6 +21,9 @@ class IFile(Interface):
     """
 
     size: int = Attribute("The tracked end in bytes, which is where the next append goes.")
+    ready: int = Attribute(
+        "Where the file ends for the system: at the tracked end, or behind it after :meth:`make_ready`."
+    )
     descriptor: int | None = Attribute(
         "What the system knows it by, if ``fdatasync`` of that is all of :meth:`datasync`."
     )
@@ -37,6 +40,15 @@ class IFile(Interface):
 
     def allocate(size: int) -> None:
         """Make sure *size* bytes of the medium belong to this file, growing it with zeros. :raises OSError: there is no room."""
+
+    def make_ready(size: int) -> None:
+        """Write zeros behind the tracked end, up to byte *size*: to sync what is written over them no metadata is written.
+
+        Nobody reads them: they are for :meth:`append`. All or nothing, as there.
+        """
+
+    def trim() -> None:
+        """End the file at the tracked end, for the system too."""
 
     def truncate(size: int) -> None:
         """Cut the file to *size* bytes, and the tracked end with it."""

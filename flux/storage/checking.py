@@ -47,7 +47,7 @@ class Checker:
             segment = Segment(base_offset, file, self._interval)
             segment.next_offset = expected
             self.scanned_bytes += file.size
-            sound, damage = True, None
+            sound, damage, end = True, None, 0
             for found in scan(file, 0, expected, self._epochs or EpochCache(), limit):
                 if isinstance(found, Damage):
                     damage = found
@@ -58,6 +58,9 @@ class Checker:
                     sound, damage = False, None
                 self._learn_epoch(header)
                 segment.note(header.base_offset, header.next_offset, found.position, header.max_timestamp_ms)
+                end = found.position + header.length
+            if damage is None:
+                file.truncate(end)  # zeros that were ready to be written over
             file.datasync()
         except BaseException:
             file.close()

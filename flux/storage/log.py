@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NoReturn
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -19,7 +20,9 @@ from flux.storage.epochs import EpochCache
 from flux.storage.forgetting import Forgetting
 from flux.storage.hints import write_hints
 from flux.storage.opening import CleanEnd, Opened
+from flux.storage.preallocation import preallocate
 from flux.storage.reading import Reader
+from flux.storage.segment import Segment
 from flux.storage.segments import Segments
 from flux.storage.settings import LogSettings
 from flux.storage.space import DISK_FULL
@@ -154,6 +157,16 @@ class Log:
         segments.end_offset = next_offset
         segments.tail.append(base, next_offset, size, chunks)
         self._durability.appended(size, self.settings.flush_bytes)
+        if self.settings.preallocate_bytes and active.file.size == active.file.ready and active.preallocates:
+            self._preallocate(active)
+
+    def _preallocate(self, active: Segment) -> None:
+        try:
+            preallocate(active.file, self.settings.preallocate_bytes, self.settings.segment_bytes)
+        except OSError as error:
+            active.preallocates = False  # no room, as a rule: then for records only
+            if error.errno == errno.EIO:
+                self._durability.fail(error)
 
     def _must_take_writes(self) -> None:
         if self._durability.failure is not None:
@@ -256,6 +269,8 @@ class Log:
         certain = self.failure is None and self._durability.settled
         if certain:
             active.seal()
+            with suppress(OSError):  # then the next start reads the segment
+                active.file.trim()
             write_hints(self._directory, active, closed=False)
         for segment in self._segments.hot:
             segment.file.close()

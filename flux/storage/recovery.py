@@ -19,6 +19,8 @@ from flux.storage.segment import Segment, Window, check_place
 
 _WINDOW = 1 << 20
 _HIGH = struct.Struct(">I")
+MOST_READY = 8 << 20  # zeros behind a log's end, and more than :mod:`flux.storage.preallocation` may be told to write
+_WRITTEN = re.compile(rb"[^\0]")
 NO_LIMIT = 1 << 63  # above every offset
 _FURTHEST = 1 << 31  # how far ahead of what is due an offset after damage may lie and still be believed
 # What a batch is taken to hold of which nothing can be read: a gap costs nothing, an offset given twice does.
@@ -53,7 +55,8 @@ def scan(
     """What *file* holds from *position* on, where offset *expected* is due.
 
     Stretches of damage come as one :class:`Damage` each; after one no batch is believed that begins at or above *limit*. Reads a window
-    at a time. Where *epochs* knows nothing, any epoch goes.
+    at a time. Where *epochs* knows nothing, any epoch goes. Zeros that the file ends with are no damage, unless batches are missing there
+    or they are more than was ever made ready for appends.
     """
     window = Window(file, _WINDOW)
     while position < file.size:
@@ -61,6 +64,8 @@ def scan(
             header = window.batch(position)
             check_place(header, expected, epochs)
         except CorruptBatch as error:
+            if limit in (NO_LIMIT, expected) and _ends(window, position, file.size):
+                return
             found = _resume(window, file.size, position, expected, epochs, limit)
             end = found.position if found else file.size
             yield Damage(position, end, expected, found is not None, str(error))
@@ -70,6 +75,23 @@ def scan(
         yield Sound(position, header)
         position += header.length
         expected = header.next_offset
+
+
+def scan_live(file: IFile, expected: int) -> Iterator[Sound | Damage]:
+    """:func:`scan` of the file that another process appends to; any epoch goes.
+
+    It writes over zeros while they are read: who saw one page before and the next one after that takes it for damage, and looks again.
+    """
+    position, again = 0, -1
+    while True:
+        for found in scan(file, position, expected, EpochCache()):
+            if isinstance(found, Damage) and found.resumes and found.position != again:
+                position = again = found.position
+                expected = found.expected_offset
+                break
+            yield found
+        else:
+            return
 
 
 def note_all(segment: Segment) -> None:
@@ -90,8 +112,11 @@ def claimed_end(file: IFile, damage: Damage) -> int:
     position, offset = damage.position, damage.expected_offset
     while position < damage.end and _any(file, position, damage.end):
         head = file.read_at(position, min(HEADER_SIZE, damage.end - position))
-        says = [count for count in _counts(head) if 0 < count <= _MOST_RECORDS]
-        if not says:
+        counts = _counts(head)
+        says = [count for count in counts if 0 < count <= _MOST_RECORDS]
+        if (
+            not says or not counts[1]
+        ):  # no batch has no records: it was torn before that field, and zeros are in its place
             return offset + _MOST_RECORDS
         offset += max(says)  # they are equal, unless the damage is in one of them: then one of the two is right
         length = _length(head)
@@ -122,6 +147,11 @@ def _any(file: IFile, start: int, end: int) -> bool:
     return any(any(file.read_at(at, min(_WINDOW, end - at))) for at in range(start, end, _WINDOW))
 
 
+def _ends(window: Window, position: int, size: int) -> bool:
+    """Whether nothing was written from *position* on: there is nothing, or what was made ready."""
+    return size - position <= MOST_READY and window.search(_WRITTEN, position, 1) is None
+
+
 def _resume(window: Window, size: int, position: int, expected: int, epochs: EpochCache, limit: int) -> Sound | None:
     """The first valid batch after the damaged one at *position*: it tells damage before good data from a torn tail.
 
@@ -143,7 +173,7 @@ def _resume(window: Window, size: int, position: int, expected: int, epochs: Epo
             if crc == _number(head, _CRC_AT) & 0xFFFFFFFF:
                 return found
         end, after = found.position + found.header.length, found.header.next_offset
-        if followed is None and (end == size or _valid(window, end, size, after, after + 1, epochs)):
+        if followed is None and (_ends(window, end, size) or _valid(window, end, size, after, after + 1, epochs)):
             followed = found
         alone = alone or found
     return followed or alone

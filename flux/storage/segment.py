@@ -59,6 +59,7 @@ class Segment:
         "index",
         "max_timestamp_ms",
         "next_offset",
+        "preallocates",
         "time_index",
     )
 
@@ -71,6 +72,7 @@ class Segment:
         self.time_index = TimeIndex()
         self.first_timestamp_ms: int | None = None
         self.max_timestamp_ms = -1
+        self.preallocates = True  # zeros behind its end, until there is no room for them
         self._last_relative = 0
         self._index_interval = index_interval
         self._indexed_to = 0

@@ -18,7 +18,7 @@ LookInto = Callable[[bytes], object]
 
 
 class SegmentWalk:
-    """*Action*: iterate over :meth:`findings` to its end. *Transition*: ``next_offset`` moves on with each sound batch.
+    """*Action*: iterate over :meth:`findings` to its end. *Transition*: ``next_offset`` and ``end`` move on with each sound batch.
 
     ``tail`` is the damage the file ends with, if it does, which is for the caller to tell: it may be the end of the log. ``sound`` is
     whether there was no damage at all.
@@ -35,6 +35,7 @@ class SegmentWalk:
     ) -> None:
         """Offset *expected* is due at the start of *file*, and at *limit* the next segment begins."""
         self.next_offset = expected
+        self.end = 0  # of what was written, in bytes
         self.tail: Damage | None = None
         self.sound = True
         self._name = name
@@ -48,12 +49,13 @@ class SegmentWalk:
         # Any epoch goes: which are right is told when all are known.
         for found in scan(self._file, 0, self.next_offset, EpochCache(), self._limit):
             if isinstance(found, Damage):
-                self.tail, self.sound = found, False
+                self.tail, self.sound, self.end = found, False, found.end
                 continue
             if self.tail is not None:
                 yield damaged_batch(self._name, self.tail, found.header.base_offset)
                 self.tail = None
             self.next_offset = found.header.next_offset
+            self.end = found.position + found.header.length
             for watch in self._watchers:
                 watch(found.header, found.position)
             if self._look_into is not None:

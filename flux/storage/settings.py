@@ -15,6 +15,7 @@ class LogSettings:
 
     fsync_mode: FsyncMode
     flush_bytes: int
+    preallocate_bytes: int
     segment_bytes: int
     segment_ms: int
     retention_ms: int | None
@@ -27,6 +28,7 @@ class LogSettings:
         return cls(
             fsync_mode=config.fsync_mode,
             flush_bytes=config.flush_bytes,
+            preallocate_bytes=config.preallocate_bytes if config.fsync_mode is FsyncMode.ALWAYS else 0,
             segment_bytes=min(int(topic.get("segment.bytes", config.segment_max_bytes)), _MAX_SEGMENT),
             segment_ms=int(topic.get("segment.ms", config.segment_max_age_seconds * 1000)),
             retention_ms=_limit(int(topic.get("retention.ms", -1 if age < 0 else age * 1000))),

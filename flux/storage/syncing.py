@@ -54,6 +54,8 @@ class LogSync:
         if self._epochs_too:
             sync_epochs(self._directory)
         for segment in self.chain:
+            if segment is not self.chain[-1]:
+                segment.file.trim()
             segment.file.datasync()
             if segment in self.rolling:
                 base = segment.base_offset

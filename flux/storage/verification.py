@@ -214,7 +214,7 @@ class Verification:
 
     def _ends_with(self, name: str, file: IFile, base: int, walk: SegmentWalk) -> None:
         """The last segment so far: the log ends there, if no other goes on after it."""
-        self._end = CleanEnd(self.end_offset, base, file.size)
+        self._end = CleanEnd(self.end_offset, base, walk.end)
         self._tail = None if walk.tail is None else (name, walk.tail, claimed_end(file, walk.tail))
 
     def _jump_to(self, base: int, name: str) -> Iterator[Finding]:

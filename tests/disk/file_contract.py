@@ -104,6 +104,46 @@ class FileContract(SynchronousTestCase):
             file.allocate(size)
         self.assertEqual((file.size, file.read_at(0, 9)), (6, b"abcdef"))
 
+    def test_what_was_made_ready_is_written_over(self) -> None:
+        """Zeros behind the tracked end, which stays where it was; the file grows when they are used up."""
+        file = self.new(data=b"abc")
+        file.make_ready(8)
+        self.assertEqual((file.size, file.ready, self.directory.list()[0].size), (3, 8, 8))
+        self.assertEqual((file.append(b"d"), file.size, file.ready, file.read_at(0, 99)), (3, 4, 8, b"abcd" + bytes(4)))
+        file.append(b"efghij")
+        self.assertEqual((file.size, file.ready, file.read_at(0, 99)), (10, 10, b"abcdefghij"))
+
+    def test_ready_is_made_more_of(self) -> None:
+        """From where it ended; what is less changes nothing, and nothing that was written is lost."""
+        file = self.new(data=b"abc")
+        for size in (6, 9, 4, 0):
+            file.make_ready(size)
+        file.append(b"def")
+        file.make_ready(3_000_000)
+        self.assertEqual((file.size, file.ready, self.directory.list()[0].size), (6, 3_000_000, 3_000_000))
+        self.assertEqual(file.read_at(0, 3_000_001), b"abcdef" + bytes(2_999_994))
+
+    def test_trimming_ends_the_file_where_it_is_written_to(self) -> None:
+        """What was ready is gone; where nothing is, nothing happens."""
+        file = self.new(data=b"abc")
+        file.make_ready(5000)
+        file.trim()
+        file.trim()
+        self.assertEqual((file.size, file.ready, self.directory.list()[0].size), (3, 3, 3))
+        self.assertEqual((file.append(b"d"), file.read_at(0, 9)), (3, b"abcd"))
+
+    def test_truncating_takes_what_was_ready_along(self) -> None:
+        """It is no longer behind the end."""
+        file = self.new(data=b"abcdef")
+        file.make_ready(100)
+        file.truncate(2)
+        self.assertEqual((file.size, file.ready, self.directory.list()[0].size), (2, 2, 2))
+
+    def test_what_is_ready_counts_for_whoever_opens_the_file(self) -> None:
+        """Nothing tells the zeros from others."""
+        self.new(data=b"abc").make_ready(9)
+        self.assertEqual((self.opened().size, self.opened().ready), (9, 9))
+
     def test_syncing_changes_nothing_to_be_seen(self) -> None:
         """After datasync and drop_cache the same bytes are read, and appends go on."""
         file = self.new(data=b"abc")
@@ -122,6 +162,8 @@ class FileContract(SynchronousTestCase):
             lambda: file.read_at(0, 1),
             lambda: file.truncate(1),
             lambda: file.allocate(9),
+            lambda: file.make_ready(9),
+            file.trim,
             file.datasync,
             file.drop_cache,
         ]

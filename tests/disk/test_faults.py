@@ -27,6 +27,8 @@ class Calls(SynchronousTestCase):
         file.append(b"abc")
         file.read_at(0, 1)
         file.truncate(1)
+        file.make_ready(5)
+        file.trim()
         file.allocate(9)
         file.datasync()
         file.drop_cache()
@@ -38,7 +40,7 @@ class Calls(SynchronousTestCase):
         topic.remove("b")
         topic.lock("lock")()
         self.root.free()
-        kinds = ["append", "read_at", "truncate", "allocate", "datasync", "drop_cache"]
+        kinds = ["append", "read_at", "truncate", "make_ready", "trim", "allocate", "datasync", "drop_cache"]
         expected = [Call("make", "/topic"), Call("create", "/topic/a"), *(Call(kind, "/topic/a") for kind in kinds)]
         expected += [
             Call("rename", "/topic/b"),
@@ -122,6 +124,7 @@ class Calls(SynchronousTestCase):
             "append": lambda: file.append(b"def"),
             "read_at": lambda: file.read_at(0, 1),
             "allocate": lambda: file.allocate(9),
+            "make_ready": lambda: file.make_ready(9),
             "truncate": lambda: file.truncate(0),
             "datasync": file.datasync,
             "drop_cache": file.drop_cache,
@@ -130,6 +133,10 @@ class Calls(SynchronousTestCase):
             self.disk.fail(errno.EIO, kind)
             self.assertEqual(self.assertRaises(OSError, use).errno, errno.EIO)
             self.assertEqual((names(self.root), file.size, content(self.root, "file")), (["file", "topic"], 3, b"abc"))
+        file.make_ready(5)
+        self.disk.fail(errno.EIO, "trim")
+        self.assertEqual(self.assertRaises(OSError, file.trim).errno, errno.EIO)
+        self.assertEqual((file.size, file.ready, content(self.root, "file")), (3, 5, b"abc\0\0"))
 
     def test_a_failing_append_has_written_a_part(self) -> None:
         """It is taken back, but a cut may keep the part: any part, over many seeds."""
@@ -155,7 +162,14 @@ class Calls(SynchronousTestCase):
         self.disk.fail(errno.EIO, "rollback")
         self.assertEqual(self.assertRaises(OSError, file.append, b"def").errno, errno.EIO)
         self.assertEqual(file.size, 3)
-        for use in (lambda: file.append(b"x"), lambda: file.truncate(0), lambda: file.allocate(9)):
+        uses: list[Callable[[], object]] = [
+            lambda: file.append(b"x"),
+            lambda: file.truncate(0),
+            lambda: file.allocate(9),
+            lambda: file.make_ready(9),
+            file.trim,
+        ]
+        for use in uses:
             self.assertEqual(self.assertRaises(OSError, use).errno, errno.EIO)
         again = self.root.open("file")
         again.append(b"x")

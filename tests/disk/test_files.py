@@ -7,6 +7,7 @@ import mmap
 import os
 import resource
 import stat
+from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -101,6 +102,15 @@ class FilesTests(RealDirectory):
         self.assertRaises(OSError, file.allocate, LIMIT + 1)
         self.assertEqual((file.size, self.directory.list()[0].size), (LIMIT - 1_000, LIMIT - 1_000))
 
+    def test_zeros_there_is_no_room_for_leave_the_file_as_it_was(self) -> None:
+        """Nothing is ready then, and what was appended before is there."""
+        file = self.limited(room=2_000_000)
+        file.append(b"abc")
+        error = self.assertRaises(OSError, file.make_ready, LIMIT + 1)
+        self.assertEqual((error.errno, file.size, file.ready), (errno.EFBIG, LIMIT - 1_999_997, LIMIT - 1_999_997))
+        self.assertEqual(self.directory.list()[0].size, LIMIT - 1_999_997)
+        self.assertEqual(file.read_at(LIMIT - 2_000_000, 10), b"abc")
+
     def test_a_write_that_cannot_be_taken_back_is_the_last(self) -> None:
         """The error is EIO, what is beyond the tracked end does not count, and the file refuses to be written again."""
         descriptor = os.memfd_create("sealed", os.MFD_ALLOW_SEALING)
@@ -111,7 +121,14 @@ class FilesTests(RealDirectory):
         self.limit_sizes()
         error = self.assertRaises(OSError, file.append, b"x" * 10_000)
         self.assertEqual((error.errno, file.size), (errno.EIO, LIMIT - 1_000))
-        for use in (lambda: file.append(b"y"), lambda: file.truncate(0), lambda: file.allocate(LIMIT)):
+        uses: list[Callable[[], object]] = [
+            lambda: file.append(b"y"),
+            lambda: file.truncate(0),
+            lambda: file.allocate(LIMIT),
+            lambda: file.make_ready(LIMIT),
+            file.trim,
+        ]
+        for use in uses:
             self.assertEqual(self.assertRaises(OSError, use).errno, errno.EIO)
 
     def test_dropping_the_cache_empties_it(self) -> None:

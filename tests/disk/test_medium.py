@@ -81,6 +81,28 @@ class BytesOfAFile(SynchronousTestCase):
         seen = after_cuts(lambda disk: durable(disk, "file", b"a").allocate(3), file_content)
         self.assertEqual(seen, {b"a", b"a\0", b"a\0\0"})
 
+    def test_what_is_written_over_old_bytes_may_survive_without_what_was_written_before_it(self) -> None:
+        """By sectors, any of them; behind the old bytes only as a prefix."""
+
+        def scene(disk: MemoryDisk) -> None:
+            file = durable(disk, "file", b"a")
+            file.make_ready(1024)
+            file.datasync()
+            file.append(b"b" * 600)
+            file.append(b"c" * 600)
+
+        def look(disk: MemoryDisk) -> tuple[bytes, bytes]:
+            content = file_content(disk).ljust(1201, b"\0")
+            return content[1:2], content[900:901]
+
+        seen = after_cuts(scene, look)
+        self.assertEqual(seen, {(b"\0", b"\0"), (b"b", b"\0"), (b"\0", b"c"), (b"b", b"c")})
+        self.assertEqual(
+            {len(content) for content in after_cuts(scene, file_content)} & set(range(1024)),
+            set(),
+            "no synced byte goes",
+        )
+
     @settings(max_examples=200, deadline=None, database=None)
     @given(
         st.lists(

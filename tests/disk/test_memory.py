@@ -145,6 +145,13 @@ class Room(SynchronousTestCase):
         file.allocate(100)
         self.assertEqual((file.size, self.disk.room), (100, 0))
 
+    def test_zeros_beyond_it_leave_the_file_as_it_was(self) -> None:
+        """Nor is anything ready of what was before."""
+        file = put(self.root, "file", b"abc")
+        file.make_ready(50)
+        self.assertEqual(self.assertRaises(OSError, file.make_ready, 101).errno, errno.ENOSPC)
+        self.assertEqual((file.size, file.ready, content(self.root, "file"), self.disk.room), (3, 3, b"abc", 97))
+
     def test_room_returns(self) -> None:
         """Truncating, removing and more capacity make room; writing over what is there needs none."""
         file = put(self.root, "file", b"x" * 100)

@@ -165,7 +165,9 @@ class Scene:
         self._kept_log_bytes = kept_log_bytes
         self._log_config = {"segment.bytes": str(segment_bytes), "retention.ms": "-1", "retention.bytes": "-1"}
         self._held = held
-        self._storage = StorageConfig(fsync_mode=mode, disk_low_bytes=0, disk_reserve_bytes=0, segment_max_bytes=65536)
+        self._storage = StorageConfig(
+            fsync_mode=mode, disk_low_bytes=0, disk_reserve_bytes=0, segment_max_bytes=65536, preallocate_bytes=0
+        )
         self._config = GroupConfig(**settings)
         self._lives = 0
 

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from flux.batch import walk
 from flux.disk.medium import DirectoryNode
-from tests.storage.scene import TP, Scene
+from tests.storage.scene import READY, TP, Scene
 
 BATCHES = 20
 EPOCHS_BEGIN_AT = (0, 8, 14)  # batch numbers: several segments, and segments of two epochs
@@ -47,7 +47,13 @@ def killed_at_once(scene: Scene) -> None:
     scene.die()
 
 
-ENDINGS = (stopped, killed, killed_at_once)
+def killed_ready(scene: Scene) -> None:
+    """The same, and zeros behind the last batch were ready to be written over."""
+    killed_at_once(scene)
+    scene.lengthen(scene.names(".log")[-1], READY)
+
+
+ENDINGS = (stopped, killed, killed_at_once, killed_ready)
 
 
 class Patient:
@@ -87,7 +93,7 @@ class Patient:
         where = [
             (header.base_offset, header.next_offset, path, position, position + header.length)
             for path in self.scene.names(".log")
-            for header, position in walk(self.scene.contents(path))
+            for header, position in walk(self.scene.contents(path).removesuffix(READY))
         ]
         self.batches = sorted(where)
 

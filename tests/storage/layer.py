@@ -54,6 +54,10 @@ class _File:
         return int(self._file.size)
 
     @property
+    def ready(self) -> int:
+        return int(self._file.ready)
+
+    @property
     def descriptor(self) -> int | None:
         return None  # or nothing would be asked of the layer
 
@@ -65,6 +69,12 @@ class _File:
 
     def allocate(self, size: int) -> None:
         self._file.allocate(size)
+
+    def make_ready(self, size: int) -> None:
+        self._file.make_ready(size)
+
+    def trim(self) -> None:
+        self._file.trim()
 
     def truncate(self, size: int) -> None:
         self._file.truncate(size)

@@ -22,6 +22,7 @@ TP = TopicPartition("orders", 0)
 DIRECTORY = "orders-0"
 FIRST = f"{DIRECTORY}/{0:020d}.log"
 EPOCHS = f"{DIRECTORY}/leader-epoch-checkpoint"
+READY = bytes(3000)  # behind a log, for appends
 GAPS = f"{DIRECTORY}/gaps.json"
 
 T = TypeVar("T")
@@ -48,8 +49,15 @@ class Scene:
         self.wall = 1_700_000_000.0
         self.config = StorageConfig(
             fsync_mode=mode,
-            # Without tails: what is done to a file has to be seen.
-            **{"disk_low_bytes": 0, "disk_reserve_bytes": 0, "segment_max_bytes": 2048, "tail_bytes": 0, **settings},
+            # Without tails: what is done to a file has to be seen. Without zeros behind its end: so that it is known where that is.
+            **{
+                "disk_low_bytes": 0,
+                "disk_reserve_bytes": 0,
+                "segment_max_bytes": 2048,
+                "tail_bytes": 0,
+                "preallocate_bytes": 0,
+                **settings,
+            },
         )
         self.topic: dict[str, str] = {}
         self.tps = list(tps)
@@ -264,6 +272,11 @@ class Scene:
     def shorten(self, path: str, count: int) -> None:
         """Cut that many bytes off the end."""
         self.disk.shorten(path, count)
+
+    def tear(self, path: str, end: int) -> None:
+        """Leave what comes before byte *end*; where zeros were ready to be written over, zeros are in the place of the rest."""
+        data = self.contents(path)
+        self.put_file(path, data[:end] + bytes(len(data) - end if data.endswith(READY) else 0))
 
     def lengthen(self, path: str, data: bytes) -> None:
         """Put bytes at the end."""

@@ -8,7 +8,7 @@ import struct
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.storage.damage import ENDINGS, Patient, case, killed, killed_at_once, stopped
+from tests.storage.damage import ENDINGS, Patient, case, killed, killed_at_once, killed_ready, stopped
 
 # Of a record batch, Kafka's names: the first byte of each and how many there are.
 FIELDS = {
@@ -30,6 +30,7 @@ LENGTH_AT, HEADER = 8, 61
 # The first bytes of a batch are zeros, as long as offsets fit into the eighth of them: a file that ends with these looks as one
 # that had grown when the power went, and whose bytes never came. Nothing in it says that an offset was given.
 CLAIMS_NOTHING = 8
+FORGETFUL = (killed_at_once, killed_ready)  # nothing but the last file tells that there was a last batch
 
 
 class Tails(SynchronousTestCase):
@@ -38,23 +39,24 @@ class Tails(SynchronousTestCase):
         for ending in ENDINGS:
             patient = Patient(ending, value=10, batches=6)
             first, after, path, start, end = patient.batches[-1]
-            for kept in range(CLAIMS_NOTHING if ending is killed_at_once else 0, end - start):
+            torn = end - start - (ending is killed_ready)  # a batch ends with a zero
+            for kept in range(CLAIMS_NOTHING if ending in FORGETFUL else 0, torn):
                 with case(ending.__name__, kept):
-                    patient.scene.shorten(path, end - start - kept)
+                    patient.scene.tear(path, start + kept)
                     patient.recovers(range(first, after), lives=1)
                     patient.again()
 
     def test_a_tail_of_which_nothing_is_left_does_no_harm(self) -> None:
         """Killed before any checkpoint, and the last batch gone but for zeros at most: nothing tells that it was there."""
         patient = Patient(killed_at_once, value=10, batches=6)
-        first, after, path, start, end = patient.batches[-1]
+        first, after, path, start, _ = patient.batches[-1]
         for kept in range(CLAIMS_NOTHING):
             with case(kept):
-                patient.scene.shorten(path, end - start - kept)
+                patient.scene.tear(path, start + kept)
                 scene = patient.scene.start()
                 due = {offset: value for offset, value in patient.known.items() if not first <= offset < after}
                 self.assertEqual((scene.values(), scene.log.end_offset), (due, first))
-                self.assertEqual(len(scene.manager.losses), int(kept > 0))
+                self.assertEqual(scene.manager.losses, [])
                 scene.put(b"next", epoch=patient.epoch + 1)  # a leader's epoch tells the two histories apart
                 scene.turn()
                 self.assertEqual(scene.log.end_offset_for_epoch(patient.epoch), (patient.epoch, first))
@@ -130,7 +132,7 @@ class Middles(SynchronousTestCase):
         flips = 0
         for ending in ENDINGS:
             patient = Patient(ending, records=1, value=0, batches=10)
-            for number in {stopped: (4,), killed: (8,), killed_at_once: (9,)}[ending]:
+            for number in {stopped: (4,), killed: (8,), killed_at_once: (9,), killed_ready: (9,)}[ending]:
                 first, after, path, start, end = patient.batches[number]
                 for byte in range(start, end):
                     for bit in range(8):
@@ -209,7 +211,7 @@ class WholeSegments(SynchronousTestCase):
             patient = Patient(ending)
             logs = patient.scene.names(".log")
             tables = [logs[:1], logs[:3], logs[3:4], logs[2:4], logs[1:2] + logs[4:5]]
-            if ending is not killed_at_once:  # then nothing but the file told that there was a last one
+            if ending not in FORGETFUL:  # then nothing but the file told that there was a last one
                 tables += [logs[-1:], logs[-2:], logs[:1] + logs[-1:], logs]
             for gone in tables:
                 with case(ending.__name__, gone):
@@ -223,7 +225,7 @@ class WholeSegments(SynchronousTestCase):
         for ending in ENDINGS:
             patient = Patient(ending)
             logs = patient.scene.names(".log")
-            for path in logs[: -1 if ending is killed_at_once else None]:
+            for path in logs[: -1 if ending in FORGETFUL else None]:
                 for content in (b"", bytes(len(patient.scene.contents(path)))):
                     with case(ending.__name__, path, content[:1]):
                         patient.scene.put_file(path, content)

@@ -9,9 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from flux.batch import encode
 from flux.disk.memory import MemoryDisk
+from flux.disk.memory_file import MemoryFile
 from flux.interfaces import IFile
+from flux.settings import BY_NAME
 from flux.storage.epochs import EpochCache
-from flux.storage.recovery import Damage, Sound, claimed_end, scan
+from flux.storage.recovery import MOST_READY, NO_LIMIT, Damage, Sound, claimed_end, scan, scan_live
 
 
 def batch(offset: int, *values: bytes, epoch: int = 0) -> bytes:
@@ -100,13 +102,80 @@ class Scan(SynchronousTestCase):
             self.assertLess(process_time() - began, 5.0)
 
 
+class Ready(SynchronousTestCase):
+    """Zeros behind the last batch."""
+
+    def kinds(self, *pieces: bytes, limit: int = NO_LIMIT) -> list[str]:
+        found = scan(file_of(*pieces), 0, 0, EpochCache(), limit)
+        return [type(each).__name__ for each in found]
+
+    def test_zeros_at_the_end_are_no_damage(self) -> None:
+        """One of them, or as many as there ever are; also where there is nothing else."""
+        for count in (1, 60, 5000, MOST_READY):
+            self.assertEqual(self.kinds(*batches(1, 1), bytes(count)), ["Sound", "Sound"], count)
+            self.assertEqual(self.kinds(bytes(count)), [], count)
+
+    def test_no_setting_makes_more_of_them_than_are_believed(self) -> None:
+        """The most that may be set, and a page; what is more is damage."""
+        most = BY_NAME["preallocate_bytes"].maximum
+        assert most is not None
+        self.assertLessEqual(most + 4096, MOST_READY)
+        self.assertEqual(self.kinds(*batches(1), bytes(MOST_READY + 1)), ["Sound", "Damage"])
+
+    def test_zeros_are_damage_where_batches_are_missing(self) -> None:
+        """The next segment begins at an offset that was not reached; or where it should, and nothing is missing."""
+        for limit, kinds in ((3, ["Sound", "Damage"]), (2, ["Sound"])):
+            self.assertEqual(self.kinds(*batches(2), bytes(500), limit=limit), kinds, limit)
+
+    def test_anything_else_between_them_is_damage(self) -> None:
+        """A single byte, wherever it is."""
+        for at in (0, 1, 62, 4999):
+            zeros = bytearray(5000)
+            zeros[at] = 1
+            self.assertEqual(self.kinds(*batches(1), bytes(zeros)), ["Sound", "Damage"], at)
+
+    def test_the_last_batch_before_them_stands_not_alone(self) -> None:
+        """After damage a batch that something follows is believed rather than one within it that looks like one."""
+        inner = batch(2, b"a client's own bytes")
+        forged = batch(1, inner + b"rest")
+        damaged = forged[:8] + b"\xff" * 4 + b"?" * 13 + forged[25:]  # neither length nor CRC tells where it ends
+        (one,), last = batches(1), batch(2, b"the true one")
+        for zeros in (b"", bytes(5000)):
+            *_, found = scan(file_of(one, damaged, last, zeros), 0, 0, EpochCache())
+            assert isinstance(found, Sound)
+            self.assertEqual(found.position, len(one) + len(damaged), len(zeros))
+
+    def test_what_is_written_over_them_while_they_are_read_is_no_damage(self) -> None:
+        """A reader in another process saw zeros where a batch is by now, and the one after it."""
+        pieces = batches(1, 1, 1)
+        whole = b"".join(pieces)
+        seen = whole[: len(pieces[0])] + bytes(len(pieces[1])) + whole[len(pieces[0]) + len(pieces[1]) :]
+
+        class Racing(MemoryFile):
+            __slots__ = ("stale",)
+            stale: bytes
+
+            def read_at(self, position: int, length: int) -> bytes:
+                stale, self.stale = self.stale, b""
+                return stale or super().read_at(position, length)
+
+        disk = MemoryDisk(Random(1))
+        file_of_disk = disk.root.create("x.log")
+        file_of_disk.append(whole)
+        racing = Racing(disk, disk.opened[file_of_disk], "x.log")
+        racing.stale = seen
+        self.assertEqual([type(each) for each in scan_live(racing, 0)], [Sound, Sound, Sound])
+        racing.stale = b""
+        disk.flip_byte("x.log", len(pieces[0]) + 70)
+        self.assertEqual([type(each) for each in scan_live(racing, 0)], [Sound, Damage, Sound])
+
+
 class ClaimedEnd(SynchronousTestCase):
     def claims(self, tail: bytes) -> int:
         """Offsets, with 10 due."""
-        file = file_of(*batches(10), tail)
-        *_, last = scan(file, 0, 0, EpochCache([(0, 0)]))
-        assert isinstance(last, Damage) and not last.resumes
-        return claimed_end(file, last) - 10
+        (sound,) = batches(10)
+        file = file_of(sound, tail)
+        return claimed_end(file, Damage(len(sound), file.size, 10, resumes=False, why="")) - 10
 
     def test_a_torn_batch_claims_what_its_header_says(self) -> None:
         """Wherever it was torn, as long as the header says how many."""
@@ -142,3 +211,9 @@ class ClaimedEnd(SynchronousTestCase):
         self.assertEqual(self.claims(bytes(10_000)), 0)
         (whole,) = batches(5, first=10)
         self.assertEqual(self.claims(whole[:70] + bytes(len(whole) - 70 + 4096)), 5)
+
+    def test_a_batch_torn_over_zeros_claims_no_less_than_it_has(self) -> None:
+        """Wherever: of a number that is cut short by zeros not a part is believed."""
+        (whole,) = batches(300, first=10)
+        for kept in range(8, 200):
+            self.assertGreaterEqual(self.claims(whole[:kept] + bytes(4096)), 300, kept)

@@ -19,7 +19,9 @@ CONFIG = StorageConfig(
 class Settings(SynchronousTestCase):
     def test_the_brokers_hold_where_the_topic_says_nothing(self) -> None:
         """Seconds become milliseconds, -1 becomes no limit."""
-        self.assertEqual(LogSettings.of(CONFIG, {}), LogSettings(FsyncMode.INTERVAL, 77, 5000, 60_000, 3_600_000, None))
+        self.assertEqual(
+            LogSettings.of(CONFIG, {}), LogSettings(FsyncMode.INTERVAL, 77, 0, 5000, 60_000, 3_600_000, None)
+        )
         endless = StorageConfig(retention_max_age_seconds=-1, retention_max_bytes=9)
         self.assertEqual(
             (LogSettings.of(endless, {}).retention_ms, LogSettings.of(endless, {}).retention_bytes), (None, 9)
@@ -34,7 +36,7 @@ class Settings(SynchronousTestCase):
             "retention.ms": "-1",
             "cleanup.policy": "delete",
         }
-        self.assertEqual(LogSettings.of(CONFIG, topic), LogSettings(FsyncMode.INTERVAL, 77, 1024, 7, None, 0))
+        self.assertEqual(LogSettings.of(CONFIG, topic), LogSettings(FsyncMode.INTERVAL, 77, 0, 1024, 7, None, 0))
 
     def test_a_segment_has_32_bit_positions(self) -> None:
         """However large it may be."""

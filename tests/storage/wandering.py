@@ -18,6 +18,7 @@ SMALL: dict[str, Any] = {
     "index_interval_bytes": 150,
     "checkpoint_interval_ms": 3000,
     "flush_interval_ms": 500,
+    "preallocate_bytes": 1000,
 }
 _LIVES = 5  # starts in a row that a plan may stop before it is called off
 

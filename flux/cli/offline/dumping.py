@@ -8,7 +8,7 @@ from flux.cli.offline.place import Place
 from flux.interfaces import IDirectory, IFile
 from flux.model import Record
 from flux.storage.epochs import EpochCache
-from flux.storage.recovery import NO_LIMIT, Damage, Sound, scan
+from flux.storage.recovery import NO_LIMIT, Damage, Sound, scan, scan_live
 from flux.storage.segment import file_name
 from flux.storage.segments import rolling_name
 
@@ -57,7 +57,7 @@ def dump(
     """
     left = wanted.limit
     for log in place.logs:
-        for found in _log(place, log, wanted, advance):
+        for found in _log(place, log, wanted, advance, live=live):
             if live and isinstance(found, Bad) and found.is_tail:
                 continue
             if left is not None and isinstance(found, Batch):
@@ -68,7 +68,9 @@ def dump(
                 return
 
 
-def _log(place: Place, log: str, wanted: Wanted, advance: Callable[[int], object]) -> Iterator[Batch | Bad]:
+def _log(
+    place: Place, log: str, wanted: Wanted, advance: Callable[[int], object], *, live: bool
+) -> Iterator[Batch | Bad]:
     files, directory = place.files(log), place.root.child(log)
     names = [(base, file_name(base)) for base in files.bases]
     names += [(base, rolling_name(base, follows)) for base, follows in files.rolling]
@@ -76,17 +78,20 @@ def _log(place: Place, log: str, wanted: Wanted, advance: Callable[[int], object
         if base >= wanted.end:
             return
         if after > wanted.start:
-            yield from _segment(directory, Where(log, name), base, after, wanted)
+            yield from _segment(directory, Where(log, name), base, after, wanted, live=live)
         advance(files.sizes.get(base, 0))
 
 
-def _segment(directory: IDirectory, where: Where, base: int, after: int, wanted: Wanted) -> Iterator[Batch | Bad]:
+def _segment(
+    directory: IDirectory, where: Where, base: int, after: int, wanted: Wanted, *, live: bool
+) -> Iterator[Batch | Bad]:
     try:
         file = directory.open(where.file)
     except FileNotFoundError:  # a running broker was faster
         return
     try:
-        for found in scan(file, 0, base, EpochCache(), after):
+        grows = live and after == NO_LIMIT
+        for found in scan_live(file, base) if grows else scan(file, 0, base, EpochCache(), after):
             if isinstance(found, Damage):
                 if found.expected_offset >= wanted.start:
                     size = found.end - found.position
