@@ -115,7 +115,8 @@ class History:
     def truncate(self, tp: TopicPartition, back: int) -> None:
         """Forget the last *back* batches, as a follower does; its leader is in another epoch."""
         kept, log = self.kept[tp], self.scene.logs[tp]
-        bases = [base for base in kept.bases if log.start_offset < base < log.end_offset]
+        start = max(log.start_offset, kept.start_asked)  # nobody cuts below it: it is never above the watermark
+        bases = [base for base in kept.bases if start < base < log.end_offset]
         if kept.cut_asked is not None or not bases:
             return
         kept.cut_asked = offset = bases[-min(back, len(bases))]
