@@ -59,7 +59,7 @@ class Checker:
                 self._learn_epoch(header)
                 segment.note(header.base_offset, header.next_offset, found.position, header.max_timestamp_ms)
                 end = found.position + header.length
-            if damage is None:
+            if damage is None and end < file.size:
                 file.truncate(end)  # zeros that were ready to be written over
             file.datasync()
         except BaseException:

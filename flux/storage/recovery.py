@@ -112,16 +112,12 @@ def claimed_end(file: IFile, damage: Damage) -> int:
     position, offset = damage.position, damage.expected_offset
     while position < damage.end and _any(file, position, damage.end):
         head = file.read_at(position, min(HEADER_SIZE, damage.end - position))
-        counts = _counts(head)
+        counts, length = _counts(head), _length(head)
         says = [count for count in counts if 0 < count <= _MOST_RECORDS]
-        if (
-            not says or not counts[1]
-        ):  # no batch has no records: it was torn before that field, and zeros are in its place
+        if head[:_LENGTH_AT] != offset.to_bytes(_LENGTH_AT, "big") or length is None or not says or not counts[1]:
+            # No batch has no records. It was torn before it says all this, or zeros are in the place of the sectors that said it.
             return offset + _MOST_RECORDS
         offset += max(says)  # they are equal, unless the damage is in one of them: then one of the two is right
-        length = _length(head)
-        if length is None:
-            return offset
         position += length
     return offset
 

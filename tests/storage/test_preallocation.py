@@ -127,6 +127,16 @@ class Preallocation(SynchronousTestCase):
         self.assertEqual((scene.values(), scene.manager.losses, scene.log.end_offset), (values, [], 3))
         self.assertEqual(len(scene.contents(FIRST)), size)
 
+    def test_a_start_cuts_no_other_file(self) -> None:
+        """It reads all of them after a kill; one that is changed for nothing costs a sync of its metadata."""
+        scene = self.scene(segment=5 * BATCH)
+        self.put(scene, 10)
+        (*closed, last), calls = scene.names(".log"), len(scene.disk.log)
+        self.assertGreater(len(closed), 0)
+        scene.die()
+        scene.start()
+        self.assertEqual([call.path for call in scene.disk.log[calls:] if call.kind == "truncate"], [f"/{last}"])
+
     def test_a_stop_whose_cutting_off_is_lost_is_as_good(self) -> None:
         """It is not synced: with the power gone at once they may be back. The mark then says another size."""
         seen = set()

@@ -217,3 +217,10 @@ class ClaimedEnd(SynchronousTestCase):
         (whole,) = batches(300, first=10)
         for kept in range(8, 200):
             self.assertGreaterEqual(self.claims(whole[:kept] + bytes(4096)), 300, kept)
+
+    def test_sectors_that_never_came_claim_no_less_than_they_held(self) -> None:
+        """Written over zeros, a later one may be there without those before it: then nothing its batch says of itself is believed."""
+        torn, after = batches(300, 7, first=10)
+        for lost in range(1, 200):
+            tail = bytes(lost) + torn[lost:-1] + b"?" + after[:70]
+            self.assertGreaterEqual(self.claims(tail), 307, lost)
