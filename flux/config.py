@@ -115,7 +115,7 @@ class StorageConfig:
     preallocate_bytes: int = setting(
         1 << 20,
         "With fsync_mode=always: a segment that is used up to its end gets as many zeros behind it as it holds, this many at most, because"
-        " a sync of what is written over them takes half the time. 0: none.",
+        " a sync of what is written over them takes down to half the time. 0: none.",
         minimum=0,
         maximum=4 << 20,
     )

@@ -2,8 +2,8 @@
 
 What is found is decided so. Invalid bytes at the end of the last segment are a *torn tail*: they are cut off. Invalid bytes with valid
 batches after them, or in an earlier segment, are *damage*: they stay where they are as evidence, the offsets they held are a gap, and
-nothing after them is lost. Either is reported. No offset is ever given twice: the log goes on after whatever offset may have been
-given, in a new file if that leaves a gap.
+nothing after them is lost. Either is reported; zeros that were ready to be written over are neither, and are cut off. No offset is ever
+given twice: the log goes on after whatever offset may have been given, in a new file if that leaves a gap.
 """
 
 from dataclasses import dataclass
