@@ -10,7 +10,7 @@ and writer.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from flux import varint
 from flux.model import Header
@@ -34,19 +34,26 @@ def join(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> bytes 
     """Records without headers, all stamped with the batch's base timestamp; None if one of them is too large or holds a null."""
     if len(keys) > len(_START):
         return None
-    # One pass, six pieces a record, one join: 0.23 µs a record for 256 records of 100 bytes, where write() takes 1.2 and the join
-    # of the pieces alone 0.07 (timeit, best of 40, a 2-core VM; batch.encode as a whole: 0.26).
+    # One pass, six pieces a record, one join: for 256 records of 100 bytes 0.06 µs a record compiled, 0.13 interpreted. One piece after
+    # the other: a tuple for each record, and a zip of all the columns, take compiled code back to the interpreter (0.12).
     parts: list[bytes] = []
-    extend = parts.extend
     sized, written = _SIZED, varint.WRITTEN
-    some_keys, some_values = cast("Sequence[bytes]", keys), cast("Sequence[bytes]", values)  # len() of a null tells
+    starts, next_4, next_5 = _START, _NEXT_4, _NEXT_5
+    delta = 0
     try:
-        for key, key_size, value, value_size, start, following in zip(
-            some_keys, map(len, some_keys), some_values, map(len, some_values), _START, _NEXT, strict=False
-        ):
-            length = following[sized[key_size] + sized[value_size]]
-            extend((length, start, written[key_size], key, written[value_size], value))
-    except (TypeError, IndexError):
+        for key, value in zip(keys, values, strict=True):
+            if key is None or value is None:
+                return None
+            key_size, value_size = len(key), len(value)
+            size = sized[key_size] + sized[value_size]
+            parts.append(next_4[size] if delta < 64 else next_5[size])
+            parts.append(starts[delta])
+            parts.append(written[key_size])
+            parts.append(key)
+            parts.append(written[value_size])
+            parts.append(value)
+            delta += 1
+    except IndexError:
         return None
     parts[0] = parts[0][1:]  # no record before it
     parts.append(b"\0")

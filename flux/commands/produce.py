@@ -17,7 +17,7 @@ from flux.model import Acks, Appended, TopicPartition
 from flux.partitioner import KeyRoutes
 from flux.wire.produce import ProducedRun, ProduceRun
 
-Wait = tuple["Deferred[Any]", Sequence[int]]  # what the answers at some positions wait for
+Wait = tuple["Deferred[Any]", list[int]]  # what the answers at some positions wait for
 
 
 @implementer(ICommandFamily)
@@ -52,7 +52,7 @@ class Producing:
             waits += self._produce_to(outcome, topic, acks, positions)
         return Pending(waits, outcome.produced) if waits else outcome.produced(range(len(run.keys)))
 
-    def _produce_to(self, outcome: "_Outcome", topic: str, acks: Acks, positions: Sequence[int]) -> list[Wait]:
+    def _produce_to(self, outcome: "_Outcome", topic: str, acks: Acks, positions: list[int]) -> list[Wait]:
         """Append to one topic, now if it exists; what is to be waited for."""
         if topic not in self._creating:
             try:
@@ -63,12 +63,12 @@ class Producing:
         appended.addCallback(lambda _: self._append_created(outcome, topic, acks, positions))
         return [(appended.addErrback(self._refused, outcome, positions), positions)]
 
-    def _append_created(self, outcome: "_Outcome", topic: str, acks: Acks, positions: Sequence[int]) -> "Deferred[Any]":
+    def _append_created(self, outcome: "_Outcome", topic: str, acks: Acks, positions: list[int]) -> "Deferred[Any]":
         routes = self._broker.partitions.routes(topic)
         return DeferredList([wait for wait, _ in self._append(outcome, topic, routes, acks, positions)])
 
     def _append(
-        self, outcome: "_Outcome", topic: str, routes: KeyRoutes, acks: Acks, positions: Sequence[int]
+        self, outcome: "_Outcome", topic: str, routes: KeyRoutes, acks: Acks, positions: list[int]
     ) -> list[Wait]:
         """One batch a partition, in one go."""
         waits: list[Wait] = []
@@ -118,14 +118,14 @@ class Producing:
 
     # --- what went wrong ---
 
-    def _refused(self, failure: Failure, outcome: "_Outcome", positions: Sequence[int]) -> None:
+    def _refused(self, failure: Failure, outcome: "_Outcome", positions: list[int]) -> None:
         """These records were not appended."""
         error = self._known(failure)
         for position in positions:
             outcome.errors[position] = error
 
     def _unconfirmed(
-        self, failure: Failure, outcome: "_Outcome", tp: TopicPartition, appended: Appended, positions: Sequence[int]
+        self, failure: Failure, outcome: "_Outcome", tp: TopicPartition, appended: Appended, positions: list[int]
     ) -> None:
         """These records were appended as one batch, and that is not acknowledged; each is told its own offset."""
         error = self._known(failure)
@@ -162,7 +162,7 @@ class _Outcome:
         ]  # those appended; the first is that of refused records
         self._batch_of = [0] * len(run.keys)
 
-    def within(self, max_message_bytes: int, positions: Sequence[int]) -> Sequence[int]:
+    def within(self, max_message_bytes: int, positions: list[int]) -> list[int]:
         """Those of *positions* whose key and value together are within the limit; the others are refused."""
         fitting: list[int] = []
         for position in positions:
@@ -175,7 +175,7 @@ class _Outcome:
                 )
         return fitting
 
-    def batch(self, positions: Sequence[int], now_ms: int) -> EncodedBatch:
+    def batch(self, positions: list[int], now_ms: int) -> EncodedBatch:
         """The records at *positions*, in order."""
         run = self.run
         if len(positions) == len(run.keys):
@@ -188,7 +188,7 @@ class _Outcome:
             timestamps,
         )
 
-    def appended(self, partition: IPartition, appended: Appended, positions: Sequence[int]) -> None:
+    def appended(self, partition: IPartition, appended: Appended, positions: list[int]) -> None:
         """The records at *positions* are at the offsets of *appended*, in order."""
         batch = len(self._batches)
         self._batches.append((appended.partition, partition))
@@ -212,11 +212,11 @@ def _place(batch: tuple[int, IPartition] | None) -> tuple[int, int]:
     return (0, -1) if batch is None else (batch[0], batch[1].high_watermark - 1)
 
 
-def _parts(run: ProduceRun) -> Iterator[tuple[Acks, str, Sequence[int]]]:
+def _parts(run: ProduceRun) -> Iterator[tuple[Acks, str, list[int]]]:
     """*run* cut where acks change, since acks are asked of a whole batch, and then by topic; positions ascend within each part."""
     count = len(run.keys)
     if run.one_topic is not None and run.one_acks is not None:
-        yield run.one_acks, run.one_topic, range(count)
+        yield run.one_acks, run.one_topic, list(range(count))
         return
     readable = (position for position in range(count) if position not in run.errors)
     for acks, positions in groupby(readable, key=run.acks.__getitem__):
@@ -227,9 +227,7 @@ def _parts(run: ProduceRun) -> Iterator[tuple[Acks, str, Sequence[int]]]:
             yield acks, topic, chosen
 
 
-def _by_partition(
-    keys: Sequence[bytes | None], routes: KeyRoutes, positions: Sequence[int]
-) -> Mapping[int, Sequence[int]]:
+def _by_partition(keys: list[bytes | None], routes: KeyRoutes, positions: list[int]) -> dict[int, list[int]]:
     """*positions* by the partition that each one's key routes to."""
     numbers = [routes.spread() if (key := keys[position]) is None else routes[key] for position in positions]
     if len(set(numbers)) == 1:

@@ -1,6 +1,6 @@
 """The answer to one request, or to a run of them: at hand, or to come."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -30,9 +30,7 @@ class Answer:
         "waiting_for",
     )
 
-    def __init__(
-        self, command: str, correlation_ids: Sequence[bytes], overlaps: bool, lines: bytes | None = None
-    ) -> None:
+    def __init__(self, command: str, correlation_ids: list[bytes], overlaps: bool, lines: bytes | None = None) -> None:
         self.command = command
         self.correlation_ids = correlation_ids
         self.overlaps = overlaps  # the next run of this command need not wait for it

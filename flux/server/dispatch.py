@@ -1,6 +1,5 @@
 """Requests → answers, by the table of commands; the only place where an exception becomes an ``ERR`` line."""
 
-from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, ClassVar
@@ -36,14 +35,14 @@ class Dispatch:
     _log: ClassVar[Logger] = Logger()
 
     def __init__(self, bindings: Mapping[str, Binding], clock: IReactorTime, request_timeout_s: float) -> None:
-        self.requests: Counter[str] = Counter()
+        self.requests: dict[str, int] = {}  # no Counter, whose items compiled code gets by way of the interpreter
         self.draining = False  # whatever starts from now on is refused
         self._bindings = bindings
         self._suggestions = Suggestions(bindings)
         self._clock = clock
         self._at_end_of_turn = end_of_turn(clock)
         self._request_timeout_s = request_timeout_s
-        self._joining: dict[tuple[str, str | None], deque[_Part]] = {}  # by command and principal
+        self._joining: dict[tuple[str, str | None], list[_Part]] = {}  # by command and principal
         self._due = False
 
     def overlaps(self, command: str) -> bool:
@@ -57,7 +56,7 @@ class Dispatch:
         binding = self._bindings.get(command)
         if binding is None:
             return iter((Answer(command, correlation_ids, False, self._unanswerable(lines)),))
-        self.requests[command] += len(correlation_ids)
+        self.requests[command] = self.requests.get(command, 0) + len(correlation_ids)
         if binding.is_run:
             return iter((self._join(command, binding, correlation_ids, arguments, session),))
         return self._one_by_one(lines, binding, session)
@@ -87,7 +86,7 @@ class Dispatch:
         session: ISession,
     ) -> Answer:
         """Decode and call the handler; an answer at hand costs no Deferred."""
-        correlation_ids = (correlation_id,)
+        correlation_ids = [correlation_id]
         try:
             self._must_not_drain()
             request = binding.decode(arguments)
@@ -129,8 +128,8 @@ class Dispatch:
         self,
         command: str,
         binding: Binding,
-        correlation_ids: Sequence[bytes],
-        arguments: Sequence[bytes],
+        correlation_ids: list[bytes],
+        arguments: list[bytes],
         session: ISession,
     ) -> Answer:
         """Have these requests be part of the run that all connections make together in this reactor turn.
@@ -143,7 +142,7 @@ class Dispatch:
         key = command, session.principal
         parts = self._joining.get(key)
         if parts is None:
-            parts = self._joining[key] = deque()
+            parts = self._joining[key] = []
         parts.append(_Part(answer, arguments, session))
         if not self._due:
             self._due = True
@@ -158,9 +157,11 @@ class Dispatch:
         while joining and self._clock.seconds() < turn_ends_s:
             key = next(iter(joining))
             parts = joining.pop(key)
-            self._start_run(self._bindings[key[0]], _as_many_as_fit(parts))
-            if parts:
-                joining[key] = parts  # behind the others
+            fitting = _as_many_as_fit(parts)
+            if fitting < len(parts):
+                joining[key] = parts[fitting:]  # behind the others
+                parts = parts[:fitting]
+            self._start_run(self._bindings[key[0]], parts)
         for key, parts in joining.items():
             parts.extend(self._joining.pop(key, ()))  # what came for it meanwhile
         self._joining = {**joining, **self._joining}
@@ -168,7 +169,7 @@ class Dispatch:
             self._due = True
             self._clock.callLater(0, self._run_joined)
 
-    def _start_run(self, binding: Binding, parts: Sequence["_Part"]) -> None:
+    def _start_run(self, binding: Binding, parts: "list[_Part]") -> None:
         parts = [part for part in parts if not part.answer.is_over]  # the others' connections are gone
         if not parts:
             return
@@ -182,7 +183,7 @@ class Dispatch:
         joint = Joint([part.answer for part in parts], failed)
         try:
             self._must_not_drain()
-            arguments: Sequence[bytes] = parts[0].arguments
+            arguments = parts[0].arguments
             if len(parts) > 1:
                 arguments = [text for part in parts for text in part.arguments]
             joint.settle(binding.handler(binding.decode(arguments), parts[0].session))
@@ -244,25 +245,23 @@ class _Part:
 
     __slots__ = ("answer", "arguments", "session")
 
-    def __init__(self, answer: Answer, arguments: Sequence[bytes], session: ISession) -> None:
+    def __init__(self, answer: Answer, arguments: list[bytes], session: ISession) -> None:
         self.answer = answer
         self.arguments = arguments
         self.session = session
 
 
-def _as_many_as_fit(parts: "deque[_Part]") -> list[_Part]:
-    """Take parts of no more than MAX_CUT requests and MAX_JOINT_BYTES together, but at least one."""
-    taken = [parts.popleft()]
-    if parts:
-        requests, size = len(taken[0].arguments), sum(map(len, taken[0].arguments))
-        while parts:
-            arguments = parts[0].arguments
-            requests += len(arguments)
-            size += sum(map(len, arguments))
-            if requests > MAX_CUT or size > MAX_JOINT_BYTES:
-                break
-            taken.append(parts.popleft())
-    return taken
+def _as_many_as_fit(parts: list[_Part]) -> int:
+    """How many of *parts*, from the first on, are no more than MAX_CUT requests and MAX_JOINT_BYTES together; at least one."""
+    requests = size = count = 0
+    for part in parts:
+        requests += len(part.arguments)
+        for text in part.arguments:
+            size += len(text)
+        if count and (requests > MAX_CUT or size > MAX_JOINT_BYTES):
+            break
+        count += 1
+    return count
 
 
 def _shown(text: bytes) -> str:

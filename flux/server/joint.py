@@ -24,7 +24,7 @@ class Joint:
 
     _log: ClassVar[Logger] = Logger()
 
-    def __init__(self, members: Sequence[Answer], failed: Failed) -> None:
+    def __init__(self, members: list[Answer], failed: Failed) -> None:
         self._members = members
         self._failed = failed
         self._over = 0  # so many members, from the first on, are known to wait no more
@@ -92,7 +92,7 @@ class Joint:
                 waits[owner] |= 1 << number
         return waits
 
-    def _tell(self, replies: Any, members: Sequence[Answer]) -> None:
+    def _tell(self, replies: Any, members: list[Answer]) -> None:
         """*replies* are those of *members*, in order."""
         if len(members) == 1:
             self._arrive(members[0], replies.lines(members[0].correlation_ids))
@@ -112,7 +112,7 @@ class Joint:
         except Exception:  # its connection's fault; the others' answers are on their way still
             self._log.failure("an answer to {command} did not leave", command=member.command)
 
-    def _fail(self, members: Sequence[Answer], error: BaseException) -> None:
+    def _fail(self, members: list[Answer], error: BaseException) -> None:
         for member in members:
             if not member.is_over:
                 self._arrive(member, self._failed(member, error))
@@ -128,7 +128,7 @@ class _Group:
     __slots__ = ("_joint", "_left", "_members", "_pending", "_positions")
 
     def __init__(
-        self, joint: Joint, members: Sequence[Answer], positions: Sequence[int], pending: Pending, waits: int
+        self, joint: Joint, members: list[Answer], positions: Sequence[int], pending: Pending, waits: int
     ) -> None:
         self._joint = joint
         self._members = members

@@ -64,6 +64,9 @@ class Pipeline:
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._advancing = False
+        self._when_arrived: Callable[[Answer], None] = (
+            self._arrived
+        )  # made once: compiled, it is an object for each use
         self._next_turn: IDelayedCall | None = None
 
     @property
@@ -158,7 +161,7 @@ class Pipeline:
         if answer.lines is not None and not self._ordered:
             self._leave(answer)
         elif not answer.overtakable or answer.lines is not None or len(self._overtakable) >= _OVERTAKABLE:
-            answer.on_arrival = self._arrived
+            answer.on_arrival = self._when_arrived
             self._ordered.append(answer)
         else:
             answer.on_arrival = self._arrived_alone

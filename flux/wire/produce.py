@@ -6,7 +6,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from flux.errors import BadRequest, FluxError
 from flux.model import Acks, check_topic_name
@@ -24,7 +24,8 @@ _HELP = (
     " key=null stores no key, null=1 no value, ts= the record's timestamp."
 )
 _USUAL_ENDINGS = {b" acks=" + name.encode(): acks for name, acks in ACKS.items()}
-_EQUALS = ord("=")
+_EQUALS: Final = 0x3D  # "="
+_BLANK: Final = 0x20
 _FREQUENT = 4  # lines with the same beginning and ending: fewer are read as fast one by one
 
 
@@ -127,19 +128,20 @@ class ProduceRun(_Run):
             run._read_one_by_one(arguments, unusual)
         return run
 
-    def _take(self, positions: Sequence[int], records: Sequence[bytes]) -> list[int]:
+    def _take(self, positions: list[int], records: list[bytes]) -> list[int]:
         """Split *records* at their first colons; the positions of those to which that does not do justice."""
         keys, values = self.keys, self.values
         unusual: list[int] = []
-        for position, record in zip(positions, records, strict=True):
+        for at, record in enumerate(records):
+            position = positions[at]
             key, colon, value = record.partition(b":")
             keys[position] = key
             values[position] = value
-            # strip() without an argument takes more than blanks: whatever it would change, read_line looks at.
+            # Where there is a blank to be trimmed, or something below it, read_line looks.
             if (
                 not colon
-                or value.rstrip() is not value
-                or key.lstrip() is not key
+                or (value and value[-1] <= _BLANK)
+                or (key and key[0] <= _BLANK)
                 or (_EQUALS in value and ends_in_option(value))
             ):
                 unusual.append(position)
@@ -202,15 +204,15 @@ class _Templates(dict[tuple[int, int], bytes]):
 _Alike = tuple[str, Acks, list[bytes]]  # what lines share, topic and acks, and what is left of each: key:value
 
 
-def _parts(arguments: Sequence[bytes]) -> list[tuple[Sequence[int], _Alike | None]]:
+def _parts(arguments: Sequence[bytes]) -> list[tuple[list[int], _Alike | None]]:
     """Positions and what their lines share: mostly one part; else one for each beginning and ending that is frequent, and the rest."""
     whole = _alike(arguments)
     if whole is not None or len(arguments) < _FREQUENT:
-        return [(range(len(arguments)), whole)]
+        return [(list(range(len(arguments))), whole)]
     by_ends: dict[tuple[bytes, bytes], list[int]] = {}
     for position, text in enumerate(arguments):
         by_ends.setdefault((text.partition(b" ")[0], text.rpartition(b" ")[2]), []).append(position)
-    parts: list[tuple[Sequence[int], _Alike | None]] = []
+    parts: list[tuple[list[int], _Alike | None]] = []
     for positions in by_ends.values():
         frequent = len(positions) >= _FREQUENT
         parts.append((positions, _alike([arguments[position] for position in positions]) if frequent else None))

@@ -8,8 +8,7 @@ r"""Frames of protocol V1, and what a request, a reply and a run are.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import ClassVar, NamedTuple, Protocol, Self
+from typing import ClassVar, Final, NamedTuple, Protocol, Self
 
 from flux.errors import BadRequest
 from flux.wire.encoding import BLANKS, shown
@@ -19,7 +18,8 @@ MAX_MESSAGE = 1000  # characters of an error: a message that repeats a value mus
 NO_ID = b"0"  # what a line that is no frame is answered under
 
 _NOT_SPELLED = b"\n"  # equals no command
-_REMEMBERED = 64  # bytes of a command whose name is remembered; one as long as a line would fill memory
+_REMEMBERED = 64  # bytes of a command whose name is remembered, and commands: whatever a client sends would fill memory
+_BLANK: Final = 0x20
 _CR, _PIPE = ord("\r"), ord("|")  # `in` finds a byte by its number eight times as fast as by its bytes
 
 
@@ -126,13 +126,14 @@ def _cut(lines: list[bytes]) -> list[Lines]:
         except ValueError:
             command = _NOT_SPELLED
         else:
-            # What clients write, read without a call: nothing to trim. strip() without an argument trims more than blanks, so
-            # whatever it would change is left to _read, CR at the end included.
+            # What clients write, read without a call: nothing to trim. Whatever begins or ends with a blank, or something below it such
+            # as the CR of a line's end, is left to _read.
             if (
                 version == b"V1"
                 and correlation_id
-                and correlation_id.strip() is correlation_id
-                and text.strip() is text
+                and correlation_id[0] > _BLANK
+                and correlation_id[-1] > _BLANK
+                and (not text or (text[0] > _BLANK and text[-1] > _BLANK))
                 and (command == spelled or (len(command) <= _REMEMBERED and (named := _name_of(command))))
             ):
                 if command != spelled:
@@ -154,10 +155,17 @@ def _cut(lines: list[bytes]) -> list[Lines]:
     return runs
 
 
-@lru_cache(maxsize=64)
+_names: dict[bytes, str] = {}
+
+
 def _name_of(command: bytes) -> str:
     """The command spelled so; empty if there is something to trim, or nothing there."""
-    return _upper(command) if command.strip() is command else ""
+    name = _names.get(command)
+    if name is None:  # no lru_cache, which compiled code asks by way of the interpreter
+        if len(_names) >= _REMEMBERED:
+            _names.clear()
+        name = _names[command] = _upper(command) if command.strip() is command else ""
+    return name
 
 
 def _upper(command: bytes) -> str:
