@@ -1,7 +1,5 @@
 """What consumers see of a log: the part below the high watermark."""
 
-from typing import NamedTuple
-
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
@@ -15,13 +13,16 @@ from flux.watermark import Watermark
 _SOON_S = 1e-6  # a clock's rounding
 
 
-class _Parked(NamedTuple):
+class _Parked:
     """A fetch that waits for the watermark to rise above ``above``; whatever is there then will do."""
 
-    offset: int
-    max_bytes: int
-    above: int
-    deadline_s: float
+    __slots__ = ("above", "deadline_s", "max_bytes", "offset")
+
+    def __init__(self, offset: int, max_bytes: int, above: int, deadline_s: float) -> None:
+        self.offset = offset
+        self.max_bytes = max_bytes
+        self.above = above
+        self.deadline_s = deadline_s
 
 
 class VisibleLog:
@@ -120,7 +121,7 @@ class VisibleLog:
         if data or parked.deadline_s <= (now_s := self._clock.seconds()):
             fetch.callback(self._fetched(data, parked.offset, visible))
         else:  # the log has a gap there
-            self._park(parked._replace(above=visible), fetch, now_s)
+            self._park(_Parked(parked.offset, parked.max_bytes, visible, parked.deadline_s), fetch, now_s)
             self._rose(self.watermark.value)
 
     def _unread(self, failure: Failure, fetch: "Deferred[Fetched]") -> None:

@@ -53,7 +53,9 @@ class _Command:
     )
 
 
-@dataclass(frozen=True)
+# Not frozen, and with an __init__ of their own: made by dataclass() that is the interpreter's, also of a compiled class. Whoever
+# gets records one by one needs a Consume and a Consumed for each: 30.6 → 27.6 µs.
+@dataclass(init=False)
 class Consume(_Command):
     """Records from an offset on. ``reset`` says where to go if the log does not hold it; ``enc`` None is the plain text.
 
@@ -63,14 +65,40 @@ class Consume(_Command):
     topic: str
     partition: int
     offset: int
-    max_records: int = INT64_MAX
-    max_bytes: int = _DEFAULT_MAX_BYTES
-    wait_ms: int = 0
-    min_bytes: int = 1
-    enc: Encoding | None = None
-    reset: End | None = None
-    any_order: bool = False
-    fields: tuple[Field, ...] = ()
+    max_records: int
+    max_bytes: int
+    wait_ms: int
+    min_bytes: int
+    enc: Encoding | None
+    reset: End | None
+    any_order: bool
+    fields: tuple[Field, ...]
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        max_records: int = INT64_MAX,
+        max_bytes: int = _DEFAULT_MAX_BYTES,
+        wait_ms: int = 0,
+        min_bytes: int = 1,
+        enc: Encoding | None = None,
+        reset: End | None = None,
+        any_order: bool = False,
+        fields: tuple[Field, ...] = (),
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.max_records = max_records
+        self.max_bytes = max_bytes
+        self.wait_ms = wait_ms
+        self.min_bytes = min_bytes
+        self.enc = enc
+        self.reset = reset
+        self.any_order = any_order
+        self.fields = fields
 
     @property
     def wait_s(self) -> float:
@@ -111,7 +139,7 @@ class Consume(_Command):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(init=False)
 class Consumed:
     """Records, and where to go on. ``high_watermark`` is *exclusive*, as inside the broker; it is printed less one.
 
@@ -124,10 +152,32 @@ class Consumed:
     high_watermark: int
     next_offset: int
     log_start: int
-    enc: Encoding | None = None
-    keys: Sequence[bytes | None] | None = None
-    timestamps_ms: Sequence[int] | None = None
-    tombstones: bool = False
+    enc: Encoding | None
+    keys: Sequence[bytes | None] | None
+    timestamps_ms: Sequence[int] | None
+    tombstones: bool
+
+    def __init__(
+        self,
+        offsets: Sequence[int],
+        values: Sequence[bytes | None],
+        high_watermark: int,
+        next_offset: int,
+        log_start: int,
+        enc: Encoding | None = None,
+        keys: Sequence[bytes | None] | None = None,
+        timestamps_ms: Sequence[int] | None = None,
+        tombstones: bool = False,
+    ) -> None:
+        self.offsets = offsets
+        self.values = values
+        self.high_watermark = high_watermark
+        self.next_offset = next_offset
+        self.log_start = log_start
+        self.enc = enc
+        self.keys = keys
+        self.timestamps_ms = timestamps_ms
+        self.tombstones = tombstones
 
     def encode(self) -> bytes:
         """``messages=<o>:<value>,… hw= next= log_start=``, values encoded as ``enc`` says, then what else there is."""

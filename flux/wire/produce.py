@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from flux.errors import BadRequest, FluxError
@@ -89,7 +89,7 @@ class Produced:
         return cls(fields.integer("partition"), fields.integer("offset"), fields.integer("hw"))
 
 
-@dataclass
+@dataclass(init=False)
 class ProduceRun(_Run):
     """Consecutive PRODUCEs as columns.
 
@@ -101,10 +101,30 @@ class ProduceRun(_Run):
     keys: list[bytes | None]
     values: list[bytes | None]
     acks: list[Acks]
-    timestamps: list[int | None] | None = None
-    errors: dict[int, FluxError] = field(default_factory=dict)
-    one_topic: str | None = None
-    one_acks: Acks | None = None
+    timestamps: list[int | None] | None
+    errors: dict[int, FluxError]
+    one_topic: str | None
+    one_acks: Acks | None
+
+    def __init__(
+        self,
+        topics: list[str],
+        keys: list[bytes | None],
+        values: list[bytes | None],
+        acks: list[Acks],
+        timestamps: list[int | None] | None = None,
+        errors: dict[int, FluxError] | None = None,
+        one_topic: str | None = None,
+        one_acks: Acks | None = None,
+    ) -> None:
+        self.topics = topics
+        self.keys = keys
+        self.values = values
+        self.acks = acks
+        self.timestamps = timestamps
+        self.errors = {} if errors is None else errors
+        self.one_topic = one_topic
+        self.one_acks = one_acks
 
     @classmethod
     def decode_run(cls, arguments: Sequence[bytes]) -> Self:
@@ -168,7 +188,7 @@ class ProduceRun(_Run):
         self.one_acks = self.acks[0] if shared and self.acks.count(self.acks[0]) == count else None
 
 
-@dataclass
+@dataclass(init=False)
 class ProducedRun:
     """The answers to a run as columns. Where ``errors`` has a position, the numbers there are not looked at, but must be numbers.
 
@@ -177,7 +197,17 @@ class ProducedRun:
 
     places: Sequence[tuple[int, int]]
     offsets: Sequence[int]
-    errors: dict[int, FluxError] = field(default_factory=dict)
+    errors: dict[int, FluxError]
+
+    def __init__(
+        self,
+        places: Sequence[tuple[int, int]],
+        offsets: Sequence[int],
+        errors: dict[int, FluxError] | None = None,
+    ) -> None:
+        self.places = places
+        self.offsets = offsets
+        self.errors = {} if errors is None else errors
 
     def lines(self, correlation_ids: Sequence[bytes]) -> bytes:
         """Whole answer lines, newlines included, one for each id."""
