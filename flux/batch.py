@@ -6,8 +6,8 @@ outside, :mod:`flux.records` from inside; here they meet, and from here all of i
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import NamedTuple
 
 from flux import compression, records
 from flux.compression import MAX_DECOMPRESSED_BYTES, CodecMissing
@@ -49,12 +49,19 @@ _CHECKED = struct.Struct(">hiqqqhii")  # what the CRC covers of the header: attr
 _NONE = -1  # no producer id, epoch, sequence
 
 
-class EncodedBatch(NamedTuple):
+# These two are no NamedTuples, which compiled code makes by a call into the interpreter: a record of its own needs both.
+@dataclass(init=False)
+class EncodedBatch:
     """A batch without its place: *body* begins with the magic byte, *count* is how many offsets it takes."""
 
     body: bytes
-    count: int  # type: ignore[assignment]  # Kafka's name for it; nobody counts what occurs in this tuple
+    count: int
     max_timestamp_ms: int
+
+    def __init__(self, body: bytes, count: int, max_timestamp_ms: int) -> None:
+        self.body = body
+        self.count = count
+        self.max_timestamp_ms = max_timestamp_ms
 
     @property
     def size(self) -> int:
@@ -66,7 +73,8 @@ class EncodedBatch(NamedTuple):
         return _PREFIX.pack(base_offset, self.size - COUNTED_FROM, leader_epoch)
 
 
-class Columns(NamedTuple):
+@dataclass(init=False)
+class Columns:
     """Some records, column by column, and the offset at which a reader goes on. No timestamps and keys if only values were asked for."""
 
     offsets: Sequence[int]
@@ -74,6 +82,20 @@ class Columns(NamedTuple):
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     next_offset: int
+
+    def __init__(
+        self,
+        offsets: Sequence[int],
+        timestamps_ms: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        next_offset: int,
+    ) -> None:
+        self.offsets = offsets
+        self.timestamps_ms = timestamps_ms
+        self.keys = keys
+        self.values = values
+        self.next_offset = next_offset
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------
@@ -193,12 +215,16 @@ def columns(
                     if size > room:
                         fitting = _fitting(some_values, room, at_least=0 if values else 1)
                     room -= size
-                offsets += some_offsets[:fitting]
-                stamps += some_stamps[:fitting]
-                keys += some_keys[:fitting]
-                values += some_values[:fitting]
                 if fitting < len(some_values):
+                    offsets += some_offsets[:fitting]
+                    stamps += some_stamps[:fitting]
+                    keys += some_keys[:fitting]
+                    values += some_values[:fitting]
                     return Columns(offsets, stamps, keys, values, offsets[-1] + 1)
+                offsets += some_offsets
+                stamps += some_stamps
+                keys += some_keys
+                values += some_values
             if len(values) >= max_records:
                 return Columns(offsets, stamps, keys, values, offsets[-1] + 1 if offsets else start_offset)
         next_offset = max(next_offset, min(header.next_offset, end_offset))
@@ -240,7 +266,7 @@ def _bad_records(header: BatchHeader, error: ValueError | IndexError) -> Corrupt
 
 def _chunks(
     header: BatchHeader, payload: bytes, start_offset: int, end_offset: int, wanted: int, values_only: bool
-) -> Iterator[tuple[Sequence[int], Sequence[int], Sequence[bytes | None], Sequence[bytes | None]]]:
+) -> Iterator[tuple[list[int], list[int], list[bytes | None], list[bytes | None]]]:
     """Offsets, timestamps, keys and values in the range, some at a time, at most *wanted* in all."""
     base = header.base_offset
     if not header.is_dense:
@@ -265,14 +291,11 @@ def _chunks(
             first, delta = delta, delta + len(values)
             if delta == header.count and at != len(payload):
                 raise ValueError(f"{len(payload) - at} bytes after the last one")
-            # A run of a producer's is stamped at once, so that the usual delta is 0.
-            common = [_stamp(header, 0)] * len(stamps)
-            yield (
-                range(base + first, base + delta),
-                [_stamp(header, stamp) for stamp in stamps] if any(stamps) else common,
-                keys,
-                values,
-            )
+            if any(stamps):
+                stamps = [_stamp(header, stamp) for stamp in stamps]
+            elif stamps:  # a run of a producer's is stamped at once, so that the usual delta is 0
+                stamps = [_stamp(header, 0)] * len(stamps)
+            yield list(range(base + first, base + delta)), stamps, keys, values
     except (ValueError, IndexError) as error:
         raise _bad_records(header, error) from error
 

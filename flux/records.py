@@ -176,7 +176,6 @@ def read_run(payload: bytes, at: int, offset_delta: int, count: int) -> Run:
     deltas: list[int] = []
     keys: list[bytes | None] = []
     values: list[bytes | None] = []
-    add_delta, add_key, add_value = deltas.append, keys.append, values.append
     one, lower, upper, key_field, signed = _ONE, _LOWER, _UPPER, _KEY_FIELD, _SIGNED
     for expected in range(offset_delta, offset_delta + count):
         start = at
@@ -202,15 +201,15 @@ def read_run(payload: bytes, at: int, offset_delta: int, count: int) -> Run:
                 stop = at + lower[first] + upper[payload[at - 1]]
             if payload[stop]:  # headers
                 raise IndexError
-            add_value(payload[at:stop])
-            add_key(key)
-            add_delta(timestamp_delta)
+            values.append(payload[at:stop])
+            keys.append(key)
+            deltas.append(timestamp_delta)
             at = stop + 1
         except IndexError:
             (timestamp_delta, _, key, value, _), at = _read_due(payload, start, expected)
-            add_value(value)
-            add_key(key)
-            add_delta(timestamp_delta)
+            values.append(value)
+            keys.append(key)
+            deltas.append(timestamp_delta)
     return Run(deltas, keys, values, at)
 
 
@@ -221,7 +220,6 @@ def read_values(payload: bytes, at: int, offset_delta: int, count: int) -> tuple
     size, count = _of_one_size(offset_delta, count)
     to_key = 3 + size
     values: list[bytes | None] = []
-    add_value = values.append
     one, lower, upper, key_field = _ONE, _LOWER, _UPPER, _KEY_FIELD
     for expected in range(offset_delta, offset_delta + count):
         start = at
@@ -244,11 +242,11 @@ def read_values(payload: bytes, at: int, offset_delta: int, count: int) -> tuple
                 stop = at + lower[first] + upper[payload[at - 1]]
             if payload[stop]:  # headers
                 raise IndexError
-            add_value(payload[at:stop])
+            values.append(payload[at:stop])
             at = stop + 1
         except IndexError:
             record, at = _read_due(payload, start, expected)
-            add_value(record[3])
+            values.append(record[3])
     return values, at
 
 

@@ -211,12 +211,12 @@ class SelectionTests(SynchronousTestCase):
                 with self.subTest(limits=limits):
                     expected = Columns(list(range(fitting)), [0] * fitting, [b""] * fitting, values[:fitting], fitting)
                     self.assertEqual(columns(data, 0, 1000, *limits), expected)
-        self.assertEqual(columns(data, 99, 1000, 300, 0), ([99], [0], [b""], [values[99]], 100))
+        self.assertEqual(columns(data, 99, 1000, 300, 0), Columns([99], [0], [b""], [values[99]], 100))
 
     def test_no_records_are_wanted(self) -> None:
         """Then none are found, and the reader stays where it is."""
         for data in (placed(encode([b"k"], [b"v"], 0)), with_gaps([(0, b"v")], 3)):
-            self.assertEqual(columns(data, 0, 4, 0, 100), ([], [], [], [], 0))
+            self.assertEqual(columns(data, 0, 4, 0, 100), Columns([], [], [], [], 0))
 
     def test_a_batch_out_of_range_is_not_touched(self) -> None:
         """Its damage is found by whoever reads it."""

@@ -155,7 +155,7 @@ class DamageTests(SynchronousTestCase):
         data = batch_from(placed(encode([b"", b""], [b"", b""], NOW_MS))[61:] + b"x", 2)
         for read in (lambda: decode(data), lambda: columns(data, 0, 2, 2, 0)):
             self.assertIn("1 bytes after the last one", str(self.assertRaises(CorruptBatch, read)))
-        self.assertEqual(columns(data, 0, 1, 2, 0), ([0], [NOW_MS], [b""], [b""], 1))
+        self.assertEqual(columns(data, 0, 1, 2, 0), Columns([0], [NOW_MS], [b""], [b""], 1))
 
     def test_great_counts_cost_nothing(self) -> None:
         """Of records, and of a record's headers: refused by what is there, not by counting to 2^31."""
@@ -166,4 +166,4 @@ class DamageTests(SynchronousTestCase):
             self.assertRaises(CorruptBatch, decode, data)
         empty = batch_from(b"", 0, last_offset_delta=most)
         self.read_every_way(empty)
-        self.assertEqual(columns(empty, 0, 1 << 62, 1, 1), ([], [], [], [], most + 1))
+        self.assertEqual(columns(empty, 0, 1 << 62, 1, 1), Columns([], [], [], [], most + 1))

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from flux.batch import encode
+from flux.batch import EncodedBatch, encode
 from flux.commands.page import MAX_FETCH_BYTES, MAX_WAIT_S
 from flux.config import ClusterConfig, Config
 from flux.crc32c import crc32c
@@ -270,8 +270,9 @@ class GapTests(SynchronousTestCase):
         """A batch with these attributes, the last byte of its records XORed with *flipped*, under a CRC that fits."""
         plain = encode([b""], [b""], 0)
         covered = bytes([0, attributes]) + plain.body[7:-1] + bytes([plain.body[-1] ^ flipped])
+        body = plain.body[:1] + crc32c(covered).to_bytes(4, "big") + covered
         partition = self.scene.partition("t", 2)
-        partition.append(plain._replace(body=plain.body[:1] + crc32c(covered).to_bytes(4, "big") + covered), Acks.NONE)
+        partition.append(EncodedBatch(body, plain.count, plain.max_timestamp_ms), Acks.NONE)
         self.scene.settle()
 
     def setUp(self) -> None:
