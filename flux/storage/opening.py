@@ -18,7 +18,7 @@ from flux.storage.epochs import EpochCache
 from flux.storage.gaps import Gaps, Loss
 from flux.storage.hints import adopt_indexes, read_digest, write_hints
 from flux.storage.index import BadIndex
-from flux.storage.recovery import NO_LIMIT, Damage, claimed_end, note_all
+from flux.storage.recovery import NO_LIMIT, Damage, claimed_end, given_in
 from flux.storage.removal import Files, remove_segment, tidy
 from flux.storage.segment import Segment, file_name
 from flux.storage.segments import rolling_name
@@ -224,14 +224,14 @@ class _Opening:
             self._pass_to(base)
             self._check(base)
             return
-        segment = Segment(base, self._directory.open(name), self._interval)
+        file = self._directory.open(name)
         try:
-            note_all(segment)
+            given = given_in(file, base)
         finally:
-            segment.file.close()
+            file.close()
         why = "written after a segment that did not become durable"
-        self._gaps.losses.append(Loss(name, 0, segment.file.size, base, segment.next_offset, why))
-        self._given = max(self._given, segment.next_offset)
+        self._gaps.losses.append(Loss(name, 0, file.size, base, given, why))
+        self._given = max(self._given, given)
         self._directory.remove(name)
 
     # --- the end

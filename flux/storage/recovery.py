@@ -122,6 +122,17 @@ def claimed_end(file: IFile, damage: Damage) -> int:
     return offset
 
 
+def given_in(file: IFile, base_offset: int) -> int:
+    """One past the last offset, from *base_offset* on, that anything in *file* may have been given; any epoch goes."""
+    end = base_offset
+    for found in scan(file, 0, base_offset, EpochCache()):
+        if isinstance(found, Sound):
+            end = found.header.next_offset
+        elif not found.resumes:
+            end = claimed_end(file, found)
+    return end
+
+
 def _counts(head: bytes) -> tuple[int, int]:
     """How many offsets a batch takes, in each of the two ways in which it says so."""
     return _number(head, _DELTA_AT) + 1, _number(head, _COUNT_AT)

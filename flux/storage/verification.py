@@ -17,7 +17,7 @@ from flux.storage.gaps import GAPS
 from flux.storage.index_witness import IndexWitness
 from flux.storage.known_gaps import KnownGaps
 from flux.storage.opening import CleanEnd
-from flux.storage.recovery import NO_LIMIT, Damage, claimed_end
+from flux.storage.recovery import NO_LIMIT, Damage, claimed_end, given_in
 from flux.storage.removal import Files, look_at
 from flux.storage.segment import DIGEST, file_name
 from flux.storage.segment_walk import LookInto, SegmentWalk, Watch
@@ -169,12 +169,9 @@ class Verification:
             file = self._directory.open(file_name(base))  # it got its name meanwhile
         try:
             if not taken:
-                walk = SegmentWalk(name, file, base, NO_LIMIT, (), None)
-                for _ in walk.findings():
-                    pass  # it goes as it is
                 why = f"begun after a segment that should end at offset {follows}, and ends at {self.end_offset}"
                 then = "a start removes it: nothing in it was promised"
-                yield Finding(Kind.UNFINISHED, name, why, then, 0, file.size, base, walk.next_offset)
+                yield Finding(Kind.UNFINISHED, name, why, then, 0, file.size, base, given_in(file, base))
                 return
             if self._tail is not None:
                 before, damage, _ = self._tail

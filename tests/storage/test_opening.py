@@ -6,8 +6,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from flux.errors import StorageError
 from flux.model import FsyncMode, TopicPartition
+from flux.storage.findings import Kind
 from tests.storage.damage import case
 from tests.storage.scene import DIRECTORY, EPOCHS, FIRST, TP, Scene
+from tests.storage.test_verification import verified
 
 _MOST_RECORDS = 1 << 20
 
@@ -159,6 +161,18 @@ class Rolling(SynchronousTestCase):
         self.assertEqual((scene.values(), scene.names(".rolling")), ({}, []))
         self.assertEqual(scene.put(b"next", epoch=1), 3)
         self.assertEqual(sum("did not become durable" in loss.why for _, loss in scene.manager.losses), 2)
+
+    def test_what_is_torn_in_one_that_is_dropped_is_not_given_again(self) -> None:
+        """Also if nothing but its torn end tells of it; a verification says the same."""
+        scene = self.rolled()
+        scene.die()
+        scene.disk.overwrite(FIRST, 0, bytes(len(scene.contents(FIRST))))
+        scene.shorten(scene.names(".rolling")[-1], 10)
+        foreseen = [each.next for each in verified(scene) if each.kind is Kind.UNFINISHED]
+        scene.start()
+        told = [loss.next for _, loss in scene.manager.losses if "did not become durable" in loss.why]
+        self.assertEqual((foreseen, told), ([2, 3], [2, 3]))
+        self.assertEqual(scene.put(b"next", epoch=1), 3)
 
     def test_it_is_adopted_behind_what_a_failed_write_left(self) -> None:
         """The bytes were cut off, but the power went before that was durable: what came next is in the new file."""
