@@ -27,7 +27,6 @@ _START = [b"\0\0" + offset_delta for offset_delta in varint.WRITTEN]  # attribut
 # fields (attributes, timestamp delta, offset delta, header count) take 4 bytes, or 5 from offset delta 64 on.
 _NEXT_4 = [b"\0" + length for length in varint.WRITTEN[4:]]
 _NEXT_5 = _NEXT_4[1:]
-_NEXT = [_NEXT_4] * 64 + [_NEXT_5] * (8192 - 64)
 
 
 def join(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> bytes | None:

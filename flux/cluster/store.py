@@ -76,9 +76,8 @@ class FileMetadataStore:
         return image
 
     def _refusal(self, error: OSError) -> StorageError:
-        if (
-            not self._is_failing
-        ):  # with the path, which is for nobody else; once, not with each topic that somebody wants
+        # With the path, which is for nobody else; once, not with each topic that somebody wants.
+        if not self._is_failing:
             self._is_failing = True
             self._log.error("the metadata are not stored: {error}", error=error)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

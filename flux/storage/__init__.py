@@ -8,11 +8,11 @@ Then what keeps things on the disk: :mod:`~flux.storage.checkpoint` (small files
 :mod:`~flux.storage.epoch_file` (what lies beside a segment, and how it is known to be true), :mod:`~flux.storage.gaps`,
 :mod:`~flux.storage.offset_checkpoints`, :mod:`~flux.storage.clean_shutdown`.
 
-Then one log: :mod:`~flux.storage.opening`, with :mod:`~flux.storage.removal` and :mod:`~flux.storage.checking` (a directory becomes a
-log again), :mod:`~flux.storage.segments` (what it consists of), :mod:`~flux.storage.flusher`, :mod:`~flux.storage.syncing` and
-:mod:`~flux.storage.durability` (group commit), :mod:`~flux.storage.tail`, :mod:`~flux.storage.closed` and :mod:`~flux.storage.reading`,
-:mod:`~flux.storage.forgetting` with :mod:`~flux.storage.truncation`, :mod:`~flux.storage.refusals`, and :mod:`~flux.storage.log`. Last
-:mod:`~flux.storage.space`, :mod:`~flux.storage.existing`, :mod:`~flux.storage.deletion`, and the Service,
+Then one log: :mod:`~flux.storage.opening`, with :mod:`~flux.storage.removal` and :mod:`~flux.storage.checking` (a directory becomes a log
+again), :mod:`~flux.storage.segments` (what it consists of), :mod:`~flux.storage.preallocation`, :mod:`~flux.storage.flusher`,
+:mod:`~flux.storage.syncing` and :mod:`~flux.storage.durability` (group commit), :mod:`~flux.storage.tail`, :mod:`~flux.storage.closed`
+and :mod:`~flux.storage.reading`, :mod:`~flux.storage.forgetting` with :mod:`~flux.storage.truncation`, :mod:`~flux.storage.refusals`, and
+:mod:`~flux.storage.log`. Last :mod:`~flux.storage.space`, :mod:`~flux.storage.existing`, :mod:`~flux.storage.deletion`, and the Service,
 :mod:`~flux.storage.manager`.
 
 Beside all that, for tools, what reads a directory at rest and changes nothing: :mod:`~flux.storage.findings`, :mod:`~flux.storage.claims`
@@ -22,7 +22,7 @@ and :mod:`~flux.storage.verification`.
 
 On disk, below the data directory, with Kafka's names and formats::
 
-    <topic>-<partition>/<20-digit base offset>.log        record batches, magic 2
+    <topic>-<partition>/<20-digit base offset>.log        record batches, magic 2; zeros behind the last
                         <20-digit base offset>.index      offset → position, sparse, rebuilt at will
                         <20-digit base offset>.timeindex  timestamp → offset, sparse, rebuilt at will
                         <20-digit base offset>.digest     size, end and checksums of the three, rebuilt at will
